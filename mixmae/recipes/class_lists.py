@@ -17,12 +17,12 @@ from mixmae.datasets.labels.class_folders import (
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import path_fault, regular_file
-from mixmae.recipes.identical_files import copy_notes, find_copies
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
 from mixmae.recipes.labelled_split import (
     TEST_NAMES,
     TRAIN_NAMES,
     VAL_NAMES,
-    split_off,
+    hold_out,
     subfolder,
 )
 
@@ -79,11 +79,7 @@ class ClassLists:
 
 
 def read_class_lists(
-    data: str | os.PathLike,
-    val_data: str | os.PathLike | None = None,
-    images: str | os.PathLike | None = None,
-    share: float = 0.2,
-    seed: int = 0,
+    data: str | os.PathLike, options: FineTuningOptions
 ) -> ClassLists:
     """Read labelled images, and split off a validation share if need be.
 
@@ -91,21 +87,18 @@ def read_class_lists(
         data: A folder with one subfolder for each class, or with such folders
             in ``train/`` and ``val/``; or a CSV file with columns for the
             image and its class, and perhaps the split.
-        val_data: Likewise, for validation.
-        images: Folder that the paths of a CSV are relative to; None = that of
-            the CSV.
-        share: Share of each class to validate on if nothing else is there.
-        seed: Seed of the share.
+        options: Those of the call; ``images`` is the folder that the paths of
+            a CSV are relative to, None = that of the CSV.
 
     Raises:
         ValueError: The data cannot be used for training; the message has the
             reason.
     """
     path = Path(data)
-    found = _read('data', path, images)
-    if val_data is not None:
-        other = Path(val_data)
-        also = _read('val_data', other, images)
+    found = _read('data', path, options.images)
+    if options.val_data is not None:
+        other = Path(options.val_data)
+        also = _read('val_data', other, options.images)
         root = Path(os.path.commonpath([found.root, also.root]))
         found = replace(
             found,
@@ -133,24 +126,21 @@ def read_class_lists(
             f'{path}: the validation data has class {", ".join(unknown)}, '
             'which has no training image'
         )
-    names, labels = zip(*found.train, *found.val)
-    copies = find_copies([str(found.root / name) for name in names])
-    kept = [*range(len(found.train))]
-    if not found.val:
-        kept, drawn = split_off(labels, share, seed, copies)
-        found = replace(
-            found,
-            train=[found.train[index] for index in kept],
-            val=[found.train[index] for index in drawn],
-            notes=(
-                *found.notes,
-                f'there is no validation data: {len(drawn)} of '
-                f'{len(found.train)} images, {100 * share:g} % of each class, '
-                'at least one of two or more, are used for validation',
-            ),
-        )
-    notes = [*found.notes, *copy_notes(copies, names, kept, labels)]
-    return replace(found, classes=classes, notes=tuple(notes))
+    train, val = (
+        [str(found.root / name) for name, _ in split]
+        for split in (found.train, found.val)
+    )
+    labels = [name for _, name in found.train + found.val]
+    kept, drawn, notes = hold_out(
+        train, val, labels, options.val_share, options.seed, labels
+    )
+    return replace(
+        found,
+        train=[found.train[index] for index in kept],
+        val=found.val or [found.train[index] for index in drawn],
+        classes=classes,
+        notes=(*found.notes, *notes),
+    )
 
 
 def _below(

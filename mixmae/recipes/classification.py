@@ -12,7 +12,6 @@ from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.fine_tuning_settings import (
     FineTuningOptions,
     FineTuningPlan,
-    below,
     class_weights,
     derived,
     listed_counts,
@@ -20,11 +19,7 @@ from mixmae.recipes.fine_tuning_settings import (
 )
 from mixmae.recipes.image_statistics import median_size
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.schedule import (
-    FINE_TUNINGS,
-    fine_tuning_schedule,
-    fine_tuning_warmup_epochs,
-)
+from mixmae.recipes.schedule import FINE_TUNINGS, fine_tuning_schedule
 
 TEMPLATE = 'classification/own-classes.py'
 
@@ -40,19 +35,13 @@ def plan_classification(
     Args:
         data: See ``read_class_lists``.
         network: The network to start from.
-        folder: Folder for the lists of images.
+        folder: Folder for the lists or annotations of both splits.
         options: Arguments of the call.
 
     Raises:
         ValueError: The data cannot be trained on.
     """
-    lists = read_class_lists(
-        data,
-        options.val_data,
-        options.images,
-        options.val_share,
-        options.seed,
-    )
+    lists = read_class_lists(data, options)
     if options.classes is not None:
         if set(options.classes) != set(lists.classes):
             raise ValueError(
@@ -75,8 +64,7 @@ def plan_classification(
     weights, weighing = class_weights(
         frequencies, options.class_weights, 'images'
     )
-    root = below(lists.root)
-    lists_dir = below(folder)
+    lists_dir = folder.resolve()
     count = len(lists.classes)
     run = fine_tuning_schedule(
         options,
@@ -93,7 +81,11 @@ def plan_classification(
             + (', topk is 1 and 5' if count > 5 else ', topk is 1'),
         ),
         *network_settings(network, options, network.channels[-1], files),
-        Setting('data_root', root, f'{len(lists.train)} images to train on'),
+        Setting(
+            'data_root',
+            str(lists.root),
+            f'{len(lists.train)} images to train on',
+        ),
         *(
             Setting(
                 f'{split}_data',
@@ -107,7 +99,6 @@ def plan_classification(
         Setting('img_size', size, why),
         Setting('class_weight', weights, weighing),
         *run,
-        Setting('warmup_epochs', fine_tuning_warmup_epochs(run)),
     ]
     return FineTuningPlan(
         TEMPLATE,

@@ -16,8 +16,8 @@ from mixmae.datasets.labels.coco_entry_faults import (
 )
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.coco_files import annotation_files, image_folder
-from mixmae.recipes.identical_files import copy_notes, find_copies
-from mixmae.recipes.labelled_split import split_off
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
+from mixmae.recipes.labelled_split import hold_out
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,10 @@ class CocoSplit:
     Attributes:
         content: Content of the file.
         images: Folder that ``file_name`` is relative to.
-        source: Path of the file.
     """
 
     content: dict
     images: Path
-    source: Path
 
     def paths(self) -> list[str]:
         """Path of each image."""
@@ -115,49 +113,43 @@ class CocoSets:
 
 
 def read_coco_sets(
-    data: str | os.PathLike,
-    val_data: str | os.PathLike | None = None,
-    images: str | os.PathLike | None = None,
-    share: float = 0.2,
-    seed: int = 0,
+    data: str | os.PathLike, options: FineTuningOptions
 ) -> CocoSets:
     """Read annotations, complete and check them, and split them if need be.
 
     Args:
         data: A JSON file, or a folder with JSON files of one or two splits.
-        val_data: A JSON file to validate on.
-        images: Folder of the images; None = search next to the file.
-        share: Share of the images to validate on if nothing else is there.
-        seed: Seed of the share.
+        options: Those of the call; ``val_data`` is a JSON file, and
+            ``images`` None = search next to the file.
 
     Raises:
         ValueError: The data cannot be used for training; the message has the
             reason.
     """
     train_file, val_file, notes = annotation_files(Path(data))
-    if val_data is not None:
-        val_file = Path(val_data)
-    train = _read(train_file, images, notes)
+    if options.val_data is not None:
+        val_file = Path(options.val_data)
+    train = _read(train_file, options.images, notes)
     if not train.content['annotations']:
         raise ValueError(f'{train_file}: no objects to train on')
     if val_file is not None:
-        val = _read(val_file, images, notes)
+        val = _read(val_file, options.images, notes)
         if _names(val.content) != _names(train.content):
             raise ValueError(
                 f'{val_file} and {train_file} have different categories '
                 f'({_listed(val.content)}; {_listed(train.content)}); write '
                 f'the same list with the same ids in both'
             )
-    given = train.paths() + (val.paths() if val_file is not None else [])
-    copies, kept = find_copies(given), [*range(len(train.paths()))]
+    kept, drawn, told = hold_out(
+        train.paths(),
+        val.paths() if val_file is not None else [],
+        _rarest_classes(train),
+        options.val_share,
+        options.seed,
+    )
+    notes += told
     if val_file is None:
-        kept, drawn = split_off(_rarest_classes(train), share, seed, copies)
-        notes.append(
-            f'there is no validation data: {len(drawn)} of {len(given)} '
-            f'images, {100 * share:g} %, are used for validation'
-        )
         train, val = _part(train, kept), _part(train, drawn)
-    notes += copy_notes(copies, given, kept)
     objects = train.content['annotations'] + val.content['annotations']
     used = {entry['category_id'] for entry in objects}
     names = _names(train.content)
@@ -215,7 +207,7 @@ def _read(
         raise ValueError(f'{faults[0].text}{more}')
     if not content['images']:
         raise ValueError(f'{path}: there is no image')
-    return CocoSplit(content, image_folder(path, content, images), path)
+    return CocoSplit(content, image_folder(path, content, images))
 
 
 def _rarest_classes(whole: CocoSplit) -> list[str]:
@@ -242,7 +234,7 @@ def _part(whole: CocoSplit, indices: Sequence[int]) -> CocoSplit:
             if entry['image_id'] in ids
         ],
     }
-    return CocoSplit(content, whole.images, whole.source)
+    return CocoSplit(content, whole.images)
 
 
 def _drop_categories(splits: Sequence[CocoSplit], used: set) -> None:

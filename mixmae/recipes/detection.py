@@ -12,18 +12,13 @@ from mixmae.recipes.fine_tuning_settings import (
     UNEVEN,
     FineTuningOptions,
     FineTuningPlan,
-    below,
     listed_counts,
     network_settings,
     pyramid_channels,
 )
 from mixmae.recipes.image_statistics import fitted, median_sides
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.schedule import (
-    FINE_TUNINGS,
-    fine_tuning_schedule,
-    fine_tuning_warmup_updates,
-)
+from mixmae.recipes.schedule import FINE_TUNINGS, fine_tuning_schedule
 
 TEMPLATE = 'detection/own-coco.py'
 # Of mmdet's recipes on COCO.
@@ -40,24 +35,10 @@ def plan_detection(
 ) -> FineTuningPlan:
     """Read COCO annotations, and derive the settings of a run.
 
-    Args:
-        data: See ``read_coco_sets``.
-        network: The network to start from.
-        folder: Folder for the annotation files.
-        options: Arguments of the call.
-
-    Raises:
-        ValueError: The data cannot be trained on, or the network has no
-            pyramid.
+    See ``plan_classification``; the network must also have a pyramid.
     """
     channels = pyramid_channels(network, 'a detector')
-    sets = read_coco_sets(
-        data,
-        options.val_data,
-        options.images,
-        options.val_share,
-        options.seed,
-    )
+    sets = read_coco_sets(data, options)
     if options.classes is not None and (
         tuple(options.classes) != sets.classes
     ):
@@ -72,7 +53,7 @@ def plan_detection(
     anchor, anchoring = _anchor(sets, scale, network)
     often, balancing = _oversampling(sets, options)
     width = max(32, min(256, network.channels[-1] // 4))
-    files = below(folder)
+    files = folder.resolve()
     run = fine_tuning_schedule(
         options,
         network,
@@ -80,7 +61,6 @@ def plan_detection(
         scale,
         REFERENCE,
     )
-    root = sets.root()
     shown = sets.train.content['images']
     empty = sets.train.empty()
     settings = [
@@ -96,7 +76,7 @@ def plan_detection(
             channels,
             [str(sets.train.images / image['file_name']) for image in shown],
         ),
-        Setting('data_root', below(root)),
+        Setting('data_root', str(sets.root())),
         Setting('train_file', f'{files}/train.json'),
         Setting('val_file', f'{files}/val.json'),
         Setting('img_dir', Code('data_root')),
@@ -114,9 +94,6 @@ def plan_detection(
         Setting('channels', width),
         Setting('fc_channels', 4 * width),
         *run,
-        Setting(
-            'warmup_iters', fine_tuning_warmup_updates(run, options, count)
-        ),
     ]
     objects = sets.objects()
     return FineTuningPlan(

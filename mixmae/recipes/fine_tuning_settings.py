@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -288,8 +287,3 @@ def listed_counts(counts: Mapping[str, int]) -> str:
         for part in (ranked[:4], ranked[:-5:-1])
     )
     return f'{len(items)} classes, most {many}, fewest {few}'
-
-
-def below(path: str | os.PathLike) -> str:
-    """Return an absolute path as text, for configs that are run anywhere."""
-    return str(Path(path).resolve())

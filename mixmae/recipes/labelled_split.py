@@ -12,12 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mixmae.fileio.image_listing import is_folder
+from mixmae.recipes.identical_files import copy_notes, find_copies
 
 TRAIN_NAMES = ('train', 'training')
 VAL_NAMES = ('val', 'valid', 'validation', 'dev')
 TEST_NAMES = ('test', 'testing')
-# Of the images, as is usual where nothing else is known.
-SHARE = 0.2
 
 
 def subfolder(folder: Path, names: Sequence[str]) -> Path | None:
@@ -29,7 +28,7 @@ def subfolder(folder: Path, names: Sequence[str]) -> Path | None:
 
 def split_off(
     groups: Sequence[Hashable],
-    share: float = SHARE,
+    share: float,
     seed: int = 0,
     copies: Mapping[int, int] = MappingProxyType({}),
 ) -> tuple[list[int], list[int]]:
@@ -71,3 +70,43 @@ def split_off(
     drawn.update(copy for copy, first in copies.items() if first in drawn)
     kept = [index for index in range(len(groups)) if index not in drawn]
     return kept, sorted(drawn)
+
+
+def hold_out(
+    train: Sequence[str],
+    val: Sequence[str],
+    groups: Sequence[Hashable],
+    share: float,
+    seed: int,
+    labels: Sequence[Hashable] | None = None,
+) -> tuple[list[int], list[int], list[str]]:
+    """Split images off where there are none to validate on.
+
+    Args:
+        train: Paths of the images to train on.
+        val: Paths of the images to validate on; if there are none, a share of
+            the others is held out.
+        groups: Group of each image to train on; see ``split_off``.
+        share: Likewise.
+        seed: Likewise.
+        labels: Class of each image of both, if it has one.
+
+    Returns:
+        Indices of the images that are still trained on, and of those held
+        out; notes on this and on identical files, a line each.
+
+    Raises:
+        ValueError: See ``split_off``.
+    """
+    paths = [*train, *val]
+    copies = find_copies(paths)
+    kept, drawn = [*range(len(train))], list[int]()
+    notes = []
+    if not val:
+        kept, drawn = split_off(groups, share, seed, copies)
+        each = ' of each class, at least one of two or more' if labels else ''
+        notes.append(
+            f'there is no validation data: {len(drawn)} of {len(train)} '
+            f'images, {100 * share:g} %{each}, are used for validation'
+        )
+    return kept, drawn, notes + copy_notes(copies, paths, kept, labels)

@@ -14,12 +14,12 @@ from PIL import Image
 from mixmae.datasets.labels.label_maps import read_label_map
 from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 from mixmae.datasets.labels.mask_pairs import pair_masks
-from mixmae.recipes.identical_files import copy_notes, find_copies
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
 from mixmae.recipes.labelled_split import (
     TEST_NAMES,
     TRAIN_NAMES,
     VAL_NAMES,
-    split_off,
+    hold_out,
     subfolder,
 )
 from mixmae.recipes.mask_classes import ColourMasks
@@ -66,22 +66,16 @@ class MaskSets:
 
 
 def read_mask_sets(
-    data: str | os.PathLike,
-    val_data: str | os.PathLike | None = None,
-    folder: Path = Path(),
-    share: float = 0.2,
-    seed: int = 0,
+    data: str | os.PathLike, folder: Path, options: FineTuningOptions
 ) -> MaskSets:
     """Read images and masks, and split off a validation share if need be.
 
     Args:
         data: A folder with ``images/`` and ``masks/`` (or other usual names),
             with or without ``train/`` and ``val/`` in or around them.
-        val_data: Likewise, for validation.
         folder: Folder for colour masks, which are converted to one value per
             pixel.
-        share: Share of the images to validate on if nothing else is there.
-        seed: Seed of the share.
+        options: Those of the call.
 
     Raises:
         ValueError: The data cannot be used for training; the message has the
@@ -94,20 +88,20 @@ def read_mask_sets(
         f'{split}: images in {place[0]}, masks in {place[1]}'
         for split, place in places.items()
     ]
-    if val_data is not None:
-        other = _places(Path(val_data).resolve())
+    if options.val_data is not None:
+        other = _places(Path(options.val_data).resolve())
         val = [pair for place in other.values() for pair in _pairs(place)]
-        notes.append(f'val: {len(val)} images in {val_data}')
-    images = [image for image, _ in train + val]
-    copies, kept = find_copies(images), [*range(len(train))]
+        notes.append(f'val: {len(val)} images in {options.val_data}')
+    kept, drawn, told = hold_out(
+        [image for image, _ in train],
+        [image for image, _ in val],
+        [0] * len(train),
+        options.val_share,
+        options.seed,
+    )
+    notes += told
     if not val:
-        kept, drawn = split_off([0] * len(train), share, seed, copies)
-        notes.append(
-            f'there is no validation data: {len(drawn)} of {len(train)} '
-            f'images, {100 * share:g} %, are used for validation'
-        )
         train, val = [train[i] for i in kept], [train[i] for i in drawn]
-    notes += copy_notes(copies, images, kept)
     names = _names(root)
     colours = ColourMasks.of(root, [mask for _, mask in train])
     if colours is not None:

@@ -8,7 +8,6 @@ MMEngine's rule, which recipes do not use: linear, without accumulation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from mixmae.recipes.config_template import Code, Setting
@@ -39,6 +38,7 @@ class FineTuningReference(NamedTuple):
         batch: Images of an update.
         size: Width and height of an image.
         largest_batch: Images of an update at most, of small images.
+        warmup: Variable of its config: 'warmup_epochs' or 'warmup_iters'.
     """
 
     updates: int
@@ -46,6 +46,7 @@ class FineTuningReference(NamedTuple):
     batch: int
     size: tuple[int, int]
     largest_batch: int
+    warmup: str = 'warmup_iters'
 
     def batch_of(self, width: int, height: int) -> int:
         """Return how many images of a size have as many pixels."""
@@ -54,7 +55,9 @@ class FineTuningReference(NamedTuple):
 
 
 FINE_TUNINGS = {
-    'classification': FineTuningReference(2_000, 5e-4, 32, (224, 224), 64),
+    'classification': FineTuningReference(
+        2_000, 5e-4, 32, (224, 224), 64, 'warmup_epochs'
+    ),
     'detection': FineTuningReference(3_000, 1e-4, 2, (1333, 800), 8),
     'segmentation': FineTuningReference(3_000, 2e-4, 4, (512, 512), 16),
 }
@@ -194,7 +197,10 @@ def fine_tuning_schedule(
     size: tuple[int, int],
     reference: FineTuningReference,
 ) -> list[Setting]:
-    """Return batch size, workers, epochs and learning rate of a fine-tuning.
+    """Return batch size, epochs, learning rate and warm-up of a fine-tuning.
+
+    The warm-up is a tenth of the run, within 1 and 5 epochs, or within 2 and
+    200 updates.
 
     Args:
         options: Arguments of the call.
@@ -242,6 +248,10 @@ def fine_tuning_schedule(
     )
     lr, why_lr = derived(options.lr, rate, reason)
     stops = 'as given: stops early' if options.patience else ''
+    if reference.warmup == 'warmup_epochs':
+        warmup = min(5, max(1, epochs // 10))
+    else:
+        warmup = max(2, min(200, epochs * per_epoch // 10))
     return [
         Setting('batch_size', batch, why_batch + each),
         Setting('num_workers', workers),
@@ -250,29 +260,8 @@ def fine_tuning_schedule(
         Setting('lr_batch_size', update),
         Setting('patience', options.patience, stops),
         Setting('seed', options.seed),
+        Setting(reference.warmup, warmup),
     ]
-
-
-def fine_tuning_warmup_updates(
-    run: Sequence[Setting], options: FineTuningOptions, count: int
-) -> int:
-    """Return a tenth of the updates of a run, within 2 and 200.
-
-    Args:
-        run: What ``fine_tuning_schedule`` returns.
-        options: Arguments of the call.
-        count: Number of images to train on.
-    """
-    given = {one.name: one.value for one in run}
-    update = given['batch_size'] * options.processes
-    total = given['max_epochs'] * math.ceil(count / update)
-    return max(2, min(200, total // 10))
-
-
-def fine_tuning_warmup_epochs(run: Sequence[Setting]) -> int:
-    """Return a tenth of the epochs of a schedule, within 1 and 5."""
-    epochs = next(one.value for one in run if one.name == 'max_epochs')
-    return min(5, max(1, epochs // 10))
 
 
 def fine_tuning_rate(

@@ -12,7 +12,6 @@ from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.fine_tuning_settings import (
     FineTuningOptions,
     FineTuningPlan,
-    below,
     class_weights,
     network_settings,
     pyramid_channels,
@@ -21,11 +20,7 @@ from mixmae.recipes.image_statistics import fitted, median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.mask_classes import MaskMeaning, mask_meaning
 from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
-from mixmae.recipes.schedule import (
-    FINE_TUNINGS,
-    fine_tuning_schedule,
-    fine_tuning_warmup_updates,
-)
+from mixmae.recipes.schedule import FINE_TUNINGS, fine_tuning_schedule
 
 TEMPLATE = 'segmentation/own-masks.py'
 # Of mmseg's recipes: size of a crop, and the long side of images.
@@ -49,15 +44,7 @@ def plan_segmentation(
 ) -> FineTuningPlan:
     """Read images and masks, and derive the settings of a run.
 
-    Args:
-        data: See ``read_mask_sets``.
-        network: The network to start from.
-        folder: Folder for the lists of images.
-        options: Arguments of the call.
-
-    Raises:
-        ValueError: The data cannot be trained on, or the network has no
-            pyramid.
+    See ``plan_classification``; the network must also have a pyramid.
     """
     channels = pyramid_channels(network, 'a segmentor')
     if options.images is not None:
@@ -65,9 +52,7 @@ def plan_segmentation(
             'images has no effect on a segmentation: data is the folder that '
             'has both images and masks'
         )
-    sets = read_mask_sets(
-        data, options.val_data, folder, options.val_share, options.seed
-    )
+    sets = read_mask_sets(data, folder, options)
     names = options.classes or sets.names
     meaning = mask_meaning(
         sets.pixels + sets.others, names, options.reduce_zero_label
@@ -88,12 +73,16 @@ def plan_segmentation(
         (crop, crop),
         REFERENCE,
     )
-    root, lists = below(sets.root), below(folder)
+    lists = folder.resolve()
     prefix = dict(img_path='', seg_map_path='')
     settings = [
         Setting('classes', meaning.classes, f'{len(meaning.classes)} classes'),
         *network_settings(network, options, channels, files),
-        Setting('data_root', root, f'{len(sets.train)} images to train on'),
+        Setting(
+            'data_root',
+            str(sets.root),
+            f'{len(sets.train)} images to train on',
+        ),
         *(
             Setting(
                 f'{split}_data',
@@ -127,10 +116,6 @@ def plan_segmentation(
         ),
         Setting('channels', max(32, min(512, network.channels[-1] // 16 * 8))),
         *run,
-        Setting(
-            'warmup_iters',
-            fine_tuning_warmup_updates(run, options, len(sets.train)),
-        ),
     ]
     return FineTuningPlan(
         TEMPLATE,

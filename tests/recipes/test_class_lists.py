@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from mixmae.recipes.class_lists import read_class_lists
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
+
+DEFAULTS = FineTuningOptions()
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -19,7 +22,7 @@ def test_folders_of_classes(tmp_path: Path) -> None:
     for kind in ('cat', 'Dog'):
         touch(tmp_path, *(f'{kind}/{k} x.jpg' for k in range(5)))
     touch(tmp_path, 'cat/notes.txt', '__MACOSX/cat/1.jpg', 'empty/.keep')
-    found = read_class_lists(tmp_path)
+    found = read_class_lists(tmp_path, DEFAULTS)
     assert found.classes == ('Dog', 'cat')
     assert len(found.train) == 8 and len(found.val) == 2
     assert {name for _, name in found.val} == {'cat', 'Dog'}
@@ -35,14 +38,16 @@ def test_folders_of_classes(tmp_path: Path) -> None:
 def test_folders_of_splits(tmp_path: Path) -> None:
     touch(tmp_path, 'train/a/1.png', 'train/b/1.png', 'valid/a/2.png')
     touch(tmp_path, 'test/b/3.png')
-    found = read_class_lists(tmp_path)
+    found = read_class_lists(tmp_path, DEFAULTS)
     assert found.train == [('train/a/1.png', 'a'), ('train/b/1.png', 'b')]
     assert found.val == [('valid/a/2.png', 'a')]
 
 
 def test_validation_data_elsewhere(tmp_path: Path) -> None:
     touch(tmp_path, 'one/a/1.png', 'one/b/1.png', 'two/a/2.png')
-    found = read_class_lists(tmp_path / 'one', tmp_path / 'two')
+    found = read_class_lists(
+        tmp_path / 'one', FineTuningOptions(val_data=tmp_path / 'two')
+    )
     paths = [path for path, _ in found.train + found.val]
     assert paths == ['one/a/1.png', 'one/b/1.png', 'two/a/2.png']
     assert all((found.root / path).is_file() for path in paths)
@@ -65,9 +70,13 @@ def test_tables(tmp_path: Path, kind: str) -> None:
     table.write_text(TABLES[kind])
     if kind != 'split':
         with pytest.raises(ValueError, match='too few to set some aside'):
-            read_class_lists(table, images=tmp_path / 'images')
+            read_class_lists(
+                table, FineTuningOptions(images=tmp_path / 'images')
+            )
         return
-    found = read_class_lists(table, images=tmp_path / 'images')
+    found = read_class_lists(
+        table, FineTuningOptions(images=tmp_path / 'images')
+    )
     # Numbers in their own order, not in that of text.
     assert found.classes == ('9', '10')
     assert found.val == [('3.png', '9')]
@@ -93,7 +102,7 @@ def test_tables_that_cannot_be_used(
     touch(tmp_path, '1.png', '2.png')
     (tmp_path / 'labels.csv').write_text(text)
     with pytest.raises(ValueError, match=message):
-        read_class_lists(tmp_path / 'labels.csv')
+        read_class_lists(tmp_path / 'labels.csv', DEFAULTS)
 
 
 def test_an_image_on_two_lines_counts_once(tmp_path: Path) -> None:
@@ -103,7 +112,7 @@ def test_an_image_on_two_lines_counts_once(tmp_path: Path) -> None:
     lines = [f'{name},{"ab"[k % 2]}' for k, name in enumerate(names)]
     lines += [f'./{line}' for line in lines]
     (tmp_path / 'labels.csv').write_text('\n'.join(['image,label', *lines]))
-    found = read_class_lists(tmp_path / 'labels.csv')
+    found = read_class_lists(tmp_path / 'labels.csv', DEFAULTS)
     assert sorted(path for path, _ in found.train + found.val) == names
     assert '4 lines repeat an image' in found.notes
 
@@ -113,19 +122,19 @@ def test_a_table_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     table = tmp_path / 'labels.csv'
     table.write_text('image,label\n1.png,\u00fc\n', encoding)
     with pytest.raises(ValueError, match='save it as CSV UTF-8'):
-        read_class_lists(table)
+        read_class_lists(table, DEFAULTS)
 
 
 def test_images_without_class_folders(tmp_path: Path) -> None:
     touch(tmp_path, '1.png')
     with pytest.raises(ValueError, match='a subfolder of images for each'):
-        read_class_lists(tmp_path)
+        read_class_lists(tmp_path, DEFAULTS)
 
 
 def test_one_class(tmp_path: Path) -> None:
     touch(tmp_path, 'a/1.png', 'a/2.png')
     with pytest.raises(ValueError, match='a classifier needs at least two'):
-        read_class_lists(tmp_path)
+        read_class_lists(tmp_path, DEFAULTS)
 
 
 def test_a_split_of_another_name_is_told(tmp_path: Path) -> None:
@@ -134,12 +143,12 @@ def test_a_split_of_another_name_is_told(tmp_path: Path) -> None:
     table.write_text(
         'image,class,split\n1.png,a,train\n2.png,b,holdout\n3.png,a,dev\n'
     )
-    found = read_class_lists(table)
+    found = read_class_lists(table, DEFAULTS)
     assert len(found.train) == 2 and len(found.val) == 1
     assert "1 splits are trained on as well: 'holdout'" in found.notes
     table.write_text('image,class,split\n1.png,a,train\n2.png,b,Training\n')
     with pytest.raises(ValueError, match='too few'):
-        read_class_lists(table)
+        read_class_lists(table, DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +166,7 @@ def test_paths_that_are_not_found(
     table = tmp_path / 'table.csv'
     table.write_text(text)
     with pytest.raises(ValueError, match=message):
-        read_class_lists(table)
+        read_class_lists(table, DEFAULTS)
 
 
 def test_absolute_paths_below_the_folder(tmp_path: Path) -> None:
@@ -166,6 +175,6 @@ def test_absolute_paths_below_the_folder(tmp_path: Path) -> None:
     table = tmp_path / 'table.csv'
     lines = ['image,class,split', *(f'{tmp_path}/{row}' for row in rows)]
     table.write_text('\n'.join(lines))
-    found = read_class_lists(table)
+    found = read_class_lists(table, DEFAULTS)
     assert [path for path, _ in found.train] == ['1.png', '2.png']
     assert found.val == [('..3.png', 'a')]

@@ -12,6 +12,9 @@ from mixmae.datasets.labels.coco_entry_faults import (
     read_coco,
 )
 from mixmae.recipes.coco_sets import read_coco_sets
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
+
+DEFAULTS = FineTuningOptions()
 
 
 def write_coco(
@@ -52,16 +55,16 @@ def write_coco(
 def test_images_in_a_folder_of_any_name(tmp_path: Path) -> None:
     """As long as only one folder has them."""
     write_coco(tmp_path / 'labels.json', folder='meine Bilder')
-    sets = read_coco_sets(tmp_path / 'labels.json')
+    sets = read_coco_sets(tmp_path / 'labels.json', DEFAULTS)
     assert sets.train.images == tmp_path / 'meine Bilder'
     write_coco(tmp_path / 'labels.json', folder='second')
     with pytest.raises(ValueError, match='--images'):
-        read_coco_sets(tmp_path / 'labels.json')
+        read_coco_sets(tmp_path / 'labels.json', DEFAULTS)
 
 
 def test_a_file_is_completed_and_split(tmp_path: Path) -> None:
     write_coco(tmp_path / 'labels.json')
-    sets = read_coco_sets(tmp_path / 'labels.json')
+    sets = read_coco_sets(tmp_path / 'labels.json', DEFAULTS)
     assert sets.classes == ('a', 'b') and sets.with_mask
     sets.write(tmp_path / 'out')
     contents = [
@@ -101,7 +104,7 @@ def test_a_file_is_completed_and_split(tmp_path: Path) -> None:
 def test_layouts(tmp_path: Path, train: str, val: str, images: str) -> None:
     write_coco(tmp_path / train, 6, images.format(split='train'))
     write_coco(tmp_path / val, 3, images.format(split='val'))
-    sets = read_coco_sets(tmp_path)
+    sets = read_coco_sets(tmp_path, DEFAULTS)
     assert len(sets.train.content['images']) == 6
     assert len(sets.val.content['images']) == 3
     for split in (sets.train, sets.val):
@@ -114,7 +117,7 @@ def test_images_behind_a_symbolic_link(tmp_path: Path) -> None:
     work.mkdir(parents=True)
     (tmp_path / 'disk/train.json').rename(work / 'labels.json')
     (work / 'images').symlink_to(tmp_path / 'disk/photos')
-    sets = read_coco_sets(work / 'labels.json')
+    sets = read_coco_sets(work / 'labels.json', DEFAULTS)
     sets.write(tmp_path / 'out')
     for split in ('train', 'val'):
         content = read_coco(tmp_path / f'out/{split}.json')
@@ -128,7 +131,7 @@ def test_boxes_without_masks(tmp_path: Path) -> None:
     content = json.loads((tmp_path / 'labels.json').read_text())
     content['annotations'][0]['segmentation'] = []
     (tmp_path / 'labels.json').write_text(json.dumps(content))
-    sets = read_coco_sets(tmp_path / 'labels.json')
+    sets = read_coco_sets(tmp_path / 'labels.json', DEFAULTS)
     assert not sets.with_mask
     assert any('1 of 8 objects have no mask' in note for note in sets.notes)
 
@@ -149,16 +152,19 @@ def test_files_that_cannot_be_used(
 ) -> None:
     write_coco(tmp_path / 'labels.json', **changes)
     with pytest.raises(ValueError, match=message):
-        read_coco_sets(tmp_path / 'labels.json')
+        read_coco_sets(tmp_path / 'labels.json', DEFAULTS)
 
 
 def test_missing_images(tmp_path: Path) -> None:
     write_coco(tmp_path / 'labels.json')
     (tmp_path / 'images/7.png').unlink()
     with pytest.raises(ValueError, match='1 of 10 images are not in'):
-        read_coco_sets(tmp_path / 'labels.json')
+        read_coco_sets(tmp_path / 'labels.json', DEFAULTS)
     with pytest.raises(ValueError, match='pass the folder of the images'):
-        read_coco_sets(tmp_path / 'labels.json', images=tmp_path / 'nowhere')
+        read_coco_sets(
+            tmp_path / 'labels.json',
+            FineTuningOptions(images=tmp_path / 'nowhere'),
+        )
 
 
 def test_names_with_backslashes(tmp_path: Path) -> None:
@@ -168,7 +174,7 @@ def test_names_with_backslashes(tmp_path: Path) -> None:
         image['file_name'] = f'images\\{image["file_name"]}'
     (tmp_path / 'labels.json').write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r'separated by /, not by \\'):
-        read_coco_sets(tmp_path / 'labels.json')
+        read_coco_sets(tmp_path / 'labels.json', DEFAULTS)
 
 
 def test_categories_of_the_splits_differ(tmp_path: Path) -> None:
@@ -176,20 +182,20 @@ def test_categories_of_the_splits_differ(tmp_path: Path) -> None:
     names = [dict(id=2, name='b'), dict(id=90, name='a')]
     write_coco(tmp_path / 'val.json', categories=names)
     with pytest.raises(ValueError, match='different categories'):
-        read_coco_sets(tmp_path)
+        read_coco_sets(tmp_path, DEFAULTS)
 
 
 def test_several_files(tmp_path: Path) -> None:
     write_coco(tmp_path / 'one.json')
     write_coco(tmp_path / 'two.json')
     with pytest.raises(ValueError, match='several JSON files'):
-        read_coco_sets(tmp_path)
+        read_coco_sets(tmp_path, DEFAULTS)
 
 
 def test_a_folder_without_annotations(tmp_path: Path) -> None:
     (tmp_path / '1.png').touch()
     with pytest.raises(ValueError, match='holds no JSON file'):
-        read_coco_sets(tmp_path)
+        read_coco_sets(tmp_path, DEFAULTS)
 
 
 @pytest.mark.parametrize('name', ['0.xml', 'labels/0.txt', 'data.YAML'])
@@ -198,7 +204,7 @@ def test_labels_of_other_formats(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('<annotation></annotation>')
     for data in (tmp_path, tmp_path / name):
         with pytest.raises(ValueError, match=r'convert .* VOC .* or YOLO'):
-            read_coco_sets(data)
+            read_coco_sets(data, DEFAULTS)
 
 
 def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -207,7 +213,7 @@ def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     write_coco(path)
     path.write_text(path.read_text(), 'utf-8-sig')
     with pytest.raises(ValueError, match='without a byte order mark'):
-        read_coco_sets(path)
+        read_coco_sets(path, DEFAULTS)
 
 
 def test_ids_that_are_fractions(tmp_path: Path) -> None:
@@ -216,4 +222,4 @@ def test_ids_that_are_fractions(tmp_path: Path) -> None:
     write_coco(path)
     path.write_text(path.read_text().replace('"id": 3,', '"id": 3.0,'))
     with pytest.raises(ValueError, match='3.0, not a whole number or a str'):
-        read_coco_sets(path)
+        read_coco_sets(path, DEFAULTS)

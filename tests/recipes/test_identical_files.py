@@ -12,9 +12,12 @@ from PIL import Image
 
 from mixmae.recipes.class_lists import read_class_lists
 from mixmae.recipes.coco_sets import read_coco_sets
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
 from mixmae.recipes.identical_files import copy_notes, find_copies
 from mixmae.recipes.labelled_split import split_off
 from mixmae.recipes.mask_sets import read_mask_sets
+
+DEFAULTS = FineTuningOptions()
 
 
 def write(folder: Path, **contents: bytes) -> list[str]:
@@ -51,7 +54,7 @@ def test_copies_stay_on_one_side_of_a_split(seed: int) -> None:
 
 def test_copies_are_not_enough_for_a_split() -> None:
     with pytest.raises(ValueError, match='1 different labelled images'):
-        split_off([0, 0], copies={1: 0})
+        split_off([0, 0], 0.2, copies={1: 0})
 
 
 def test_notes() -> None:
@@ -85,7 +88,7 @@ def test_class_folders(tmp_path: Path) -> None:
             number = 100 * (kind == 'b') + index // (1 + (kind == 'b'))
             save(tmp_path / kind / f'{index}.png', number)
     save(tmp_path / 'b' / 'a.png', 0)
-    found = read_class_lists(tmp_path)
+    found = read_class_lists(tmp_path, DEFAULTS)
     assert any('of two classes' in note for note in found.notes)
     assert not leak(found.notes)
     contents = [
@@ -93,7 +96,9 @@ def test_class_folders(tmp_path: Path) -> None:
         for split in (found.train, found.val)
     ]
     assert not contents[0] & contents[1]
-    assert leak(read_class_lists(tmp_path, tmp_path).notes)
+    assert leak(
+        read_class_lists(tmp_path, FineTuningOptions(val_data=tmp_path)).notes
+    )
 
 
 def test_masks(tmp_path: Path) -> None:
@@ -102,10 +107,14 @@ def test_masks(tmp_path: Path) -> None:
         mask = tmp_path / 'masks' / f'{index}.png'
         mask.parent.mkdir(exist_ok=True)
         Image.fromarray(np.eye(8, dtype=np.uint8)).save(mask)
-    found = read_mask_sets(tmp_path)
+    found = read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     assert any('identical to another' in note for note in found.notes)
     assert not leak(found.notes) and found.val
-    assert leak(read_mask_sets(tmp_path, tmp_path).notes)
+    assert leak(
+        read_mask_sets(
+            tmp_path, tmp_path / 'out', FineTuningOptions(val_data=tmp_path)
+        ).notes
+    )
 
 
 def test_coco(tmp_path: Path) -> None:
@@ -122,7 +131,7 @@ def test_coco(tmp_path: Path) -> None:
     )
     path = tmp_path / 'labels.json'
     path.write_text(json.dumps(content))
-    found = read_coco_sets(path)
+    found = read_coco_sets(path, DEFAULTS)
     assert any('identical to another' in note for note in found.notes)
     assert not leak(found.notes) and found.val.content['images']
-    assert leak(read_coco_sets(path, path).notes)
+    assert leak(read_coco_sets(path, FineTuningOptions(val_data=path)).notes)

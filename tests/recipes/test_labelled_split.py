@@ -18,8 +18,8 @@ def test_a_share_of_every_group() -> None:
 
 def test_the_choice_depends_on_the_seed() -> None:
     groups = [0] * 40
-    assert split_off(groups, seed=1) == split_off(groups, seed=1)
-    assert split_off(groups, seed=1) != split_off(groups, seed=2)
+    assert split_off(groups, 0.2, seed=1) == split_off(groups, 0.2, seed=1)
+    assert split_off(groups, 0.2, seed=1) != split_off(groups, 0.2, seed=2)
 
 
 @pytest.mark.parametrize('share', [0, 1, -0.1, float('nan')])
@@ -30,4 +30,4 @@ def test_an_impossible_share(share: float) -> None:
 
 def test_data_too_small_to_split() -> None:
     with pytest.raises(ValueError, match='val_data'):
-        split_off(['a', 'b', 'c'])
+        split_off(['a', 'b', 'c'], 0.2)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
 from mixmae.recipes.mask_sets import read_mask_sets
+
+DEFAULTS = FineTuningOptions()
 
 COLOURS = np.array([[0, 0, 0], [250, 0, 0], [0, 0, 250]], np.uint8)
 
@@ -36,7 +39,7 @@ def change(folder: Path, function) -> None:
 
 def test_folders_are_found_and_split(tmp_path: Path) -> None:
     write_images(tmp_path)
-    sets = read_mask_sets(tmp_path)
+    sets = read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     assert (len(sets.train), len(sets.val)) == (4, 1)
     for image, mask in sets.train + sets.val:
         assert (sets.root / image).is_file() and (sets.root / mask).is_file()
@@ -50,7 +53,7 @@ def test_splits(tmp_path: Path, inner: bool) -> None:
     for split, count in (('train', 3), ('val', 2)):
         folder = tmp_path if inner else tmp_path / split
         write_images(folder, count, 'labels', split if inner else '')
-    sets = read_mask_sets(tmp_path)
+    sets = read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     assert (len(sets.train), len(sets.val)) == (3, 2)
 
 
@@ -61,7 +64,7 @@ def test_colours_become_values(
     change(tmp_path / 'masks', lambda m: Image.fromarray(COLOURS[m]))
     # As `--out runs/roofs`.
     monkeypatch.chdir(tmp_path)
-    sets = read_mask_sets(tmp_path, folder=Path('out'))
+    sets = read_mask_sets(tmp_path, Path('out'), DEFAULTS)
     # In the order of the colours, so blue comes before red.
     assert sets.colours == COLOURS[[0, 2, 1]].tolist()
     for image, mask in sets.train:
@@ -78,17 +81,17 @@ def test_names_and_colours_of_cvat(tmp_path: Path) -> None:
     lines = ['# label:color_rgb:parts:actions', 'sky:0,0,250::', 'car:250,0,0']
     (tmp_path / 'labelmap.txt').write_text('\n'.join(lines))
     with pytest.raises(ValueError, match=r'no line for colour \(0, 0, 0\)'):
-        read_mask_sets(tmp_path, folder=tmp_path / 'out')
+        read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     lines.append('background:0,0,0::')
     (tmp_path / 'labelmap.txt').write_text('\n'.join(lines))
-    sets = read_mask_sets(tmp_path, folder=tmp_path / 'out')
+    sets = read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     assert sets.names == ('sky', 'car', 'background')
 
 
 def test_grey_masks_saved_as_colours_keep_their_values(tmp_path: Path) -> None:
     write_images(tmp_path)
     change(tmp_path / 'masks', lambda m: Image.fromarray(m).convert('RGB'))
-    sets = read_mask_sets(tmp_path, folder=tmp_path / 'out')
+    sets = read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     assert set(sets.pixels + sets.others) == {0, 1, 2}
 
 
@@ -102,19 +105,19 @@ def test_smoothed_colours(tmp_path: Path) -> None:
         ),
     )
     with pytest.raises(ValueError, match='more than 60 colours'):
-        read_mask_sets(tmp_path)
+        read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
 
 
 def test_data_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='one must hold images'):
-        read_mask_sets(tmp_path)
+        read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     write_images(tmp_path)
     change(tmp_path / 'masks', lambda m: Image.fromarray(m).resize((15, 12)))
     with pytest.raises(ValueError, match='both must have one size'):
-        read_mask_sets(tmp_path)
+        read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
     (tmp_path / 'masks/3.png').unlink()
     with pytest.raises(ValueError, match='1 of 5 images .* have no mask'):
-        read_mask_sets(tmp_path)
+        read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
 
 
 def test_masks_saved_as_jpeg(tmp_path: Path) -> None:
@@ -122,4 +125,4 @@ def test_masks_saved_as_jpeg(tmp_path: Path) -> None:
     for path in sorted((tmp_path / 'masks').glob('*.png')):
         path.rename(path.with_suffix('.JPG'))
     with pytest.raises(ValueError, match='export them as PNG'):
-        read_mask_sets(tmp_path)
+        read_mask_sets(tmp_path, tmp_path / 'out', DEFAULTS)
