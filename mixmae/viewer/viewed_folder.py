@@ -26,9 +26,6 @@ NEIGHBOURS = 12
 class ImageFolder:
     """List of images, and their features, computed in the background.
 
-    Args:
-        folder: Folder, or None for none.
-
     Raises:
         ValueError: The folder has no images.
     """

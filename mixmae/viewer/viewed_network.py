@@ -16,7 +16,7 @@ from numpy import ndarray
 from PIL import Image
 from torch import Tensor, nn
 
-from mixmae.apis.image_preparation import ImagePreparation
+from mixmae.apis.image_preparation import ImagePreparation, to_tensor
 from mixmae.fileio.shown_text import shown_line
 from mixmae.visualization.pictures import embedded_image, loaded_pixels
 
@@ -73,10 +73,8 @@ class ViewedNetwork(ABC):
         Raises:
             ValueError: The file is not a readable image.
         """
-        pixels: ndarray = self.prepare.load(os.fspath(path))
-        pixels = pixels.reshape(*pixels.shape[:2], -1)
-        image = torch.from_numpy(np.ascontiguousarray(pixels))
-        picture = Image.fromarray(loaded_pixels(image.movedim(-1, 0)))
+        image = to_tensor(self.prepare.load(os.fspath(path)))
+        picture = Image.fromarray(loaded_pixels(image))
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
         return picture
 

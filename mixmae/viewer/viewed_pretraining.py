@@ -33,10 +33,6 @@ WORST = 64.0
 class ViewedPretraining(ViewedNetwork):
     """A pretraining of any method, with encoder and decoder.
 
-    Args:
-        checkpoint: Checkpoint of a pretraining.
-        device: Such as 'cpu'; None = a GPU if there is one.
-
     Raises:
         ValueError: The checkpoint is not of a pretraining.
     """

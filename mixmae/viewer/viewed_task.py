@@ -12,13 +12,16 @@ from numpy import ndarray
 
 from mixmae.apis.image_preparation import Normalisation
 from mixmae.apis.predictor import Predictor
+from mixmae.apis.trained_network import model_config
 from mixmae.fileio.shown_text import shown_line
 from mixmae.viewer.viewed_network import LONGEST, ViewedNetwork
 from mixmae.visualization.pictures import (
     blended,
+    box_shares,
     class_colours,
     embedded_image,
     hex_colour,
+    with_masks,
 )
 
 TOP_CLASSES = 5
@@ -32,10 +35,6 @@ METHODS = {
 class ViewedTask(ViewedNetwork):
     """A classifier, a detector or a segmentor.
 
-    Args:
-        checkpoint: Checkpoint of a fine-tuning.
-        device: Such as 'cpu'; None = a GPU if there is one.
-
     Raises:
         ValueError: No such network, or its weights do not fit.
     """
@@ -45,8 +44,9 @@ class ViewedTask(ViewedNetwork):
     ) -> None:
         self.predictor = Predictor(checkpoint, device=device)
         cfg = self.predictor.cfg
-        parts = cfg.model.get('data_preprocessor')
-        normalise = Normalisation.of(parts or cfg.get('data_preprocessor'))
+        normalise = Normalisation.of(
+            model_config(cfg).get('data_preprocessor')
+        )
         super().__init__(checkpoint, self.predictor.model, cfg, normalise)
         self.kind = self.predictor.task
         self.colours = class_colours(self.predictor.meta)
@@ -61,7 +61,6 @@ class ViewedTask(ViewedNetwork):
         """Predict an image.
 
         Args:
-            path: Image file.
             score: Smallest score of an object that is shown.
 
         Returns:
@@ -80,9 +79,17 @@ class ViewedTask(ViewedNetwork):
         elif self.kind == 'detection':
             found = np.flatnonzero(result['scores'] >= score)
             found = found[result['scores'][found].argsort()[::-1]]
-            rows = self._objects(result, found)
+            rows = [self._object(result, i) for i in found]
             titles['objects'] = f'objects of score {score:g} or more'
-            views['objects'] = self._with_masks(image, result, found)
+            views['objects'] = image
+            if result['masks'] is not None:
+                # The most certain on top.
+                upwards = found[::-1]
+                views['objects'] = with_masks(
+                    image,
+                    result['masks'][upwards],
+                    map(self._colour, result['labels'][upwards]),
+                )
         else:
             labels = result['labels']
             rows = self._shares(labels)
@@ -100,37 +107,13 @@ class ViewedTask(ViewedNetwork):
         }
 
     def _classes(self, scores: ndarray) -> list[dict[str, Any]]:
-        """Rows of the most probable classes."""
         best = scores.argsort()[::-1][:TOP_CLASSES]
         return [self._row(label, scores[label]) for label in best]
 
-    def _objects(self, result: dict, found: ndarray) -> list[dict[str, Any]]:
-        """Rows of objects."""
-        height, width = result['image'].shape[:2]
-        rows = []
-        for i in found:
-            row = self._row(result['labels'][i], result['scores'][i])
-            left, top, right, bottom = map(float, result['boxes'][i])
-            row['box'] = [
-                left / width,
-                top / height,
-                (right - left) / width,
-                (bottom - top) / height,
-            ]
-            rows.append(row)
-        return rows
-
-    def _with_masks(
-        self, image: ndarray, result: dict, found: ndarray
-    ) -> ndarray:
-        """Picture with the masks of objects, the most certain on top."""
-        drawn = image.copy()
-        masks = result['masks']
-        for i in found[::-1] if masks is not None else []:
-            inside = masks[i].astype(bool)
-            colour = self._colour(result['labels'][i])
-            drawn[inside] = blended(image[inside], colour)
-        return drawn
+    def _object(self, result: dict, i: int) -> dict[str, Any]:
+        row = self._row(result['labels'][i], result['scores'][i])
+        row['box'] = box_shares(result['boxes'][i], result['image'])
+        return row
 
     def _shares(self, labels: ndarray) -> list[dict[str, Any]]:
         """Rows of the classes in a label map, the largest first."""

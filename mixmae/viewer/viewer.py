@@ -54,7 +54,6 @@ class Viewer:
 
     Args:
         networks: Networks to show, one below the other.
-        folder: Images to choose from.
     """
 
     def __init__(

@@ -33,7 +33,6 @@ class ViewerServer(ThreadingHTTPServer):
     """Server of a viewer on 127.0.0.1.
 
     Args:
-        viewer: Gives the answers.
         port: Port; 0 = any free one.
 
     Raises:

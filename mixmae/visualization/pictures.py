@@ -6,7 +6,7 @@ import base64
 import colorsys
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -149,10 +149,32 @@ def class_colours(meta: Mapping[str, Any]) -> ndarray:
     return colours
 
 
-def blended(image: ndarray, colours: ndarray, share: float = 0.5) -> ndarray:
-    """Return an image with a share of colours, uint8."""
-    mean = (1 - share) * image + share * colours.astype(float)
-    return mean.round().astype(np.uint8)
+def blended(image: ndarray, colours: ndarray) -> ndarray:
+    """Return the mean of an image and colours, uint8."""
+    return ((image + colours.astype(float)) / 2).round().astype(np.uint8)
+
+
+def with_masks(
+    image: ndarray, masks: Iterable[Any], colours: Iterable[ndarray]
+) -> ndarray:
+    """Return an image with masks of objects (H, W), the last one on top."""
+    drawn = image.copy()
+    for mask, colour in zip(masks, colours):
+        inside = np.asarray(mask).astype(bool)
+        drawn[inside] = blended(image[inside], colour)
+    return drawn
+
+
+def box_shares(corners: ndarray, image: ndarray) -> list[float]:
+    """Return left, top, width and height of a box as shares of an image."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = map(float, corners)
+    return [
+        left / width,
+        top / height,
+        (right - left) / width,
+        (bottom - top) / height,
+    ]
 
 
 def hex_colour(colour: ndarray) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.dist import (
+    all_gather_object,
+    collect_results_gpu,
+    get_rank,
+    get_world_size,
+)
 from numpy import ndarray
 
 from mixmae.evaluation.class_details import (
@@ -90,29 +94,15 @@ class ClassCounts:
 
         All ranks must call it. None without labels and on ranks other than 0.
         """
-        qualities = gather_in_order(self.qualities, self.size)
+        qualities = collect_results_gpu(self.qualities, self.size)
         shares = all_gather_object((self.unit, self.counts))
         units = [unit for unit, _ in shares if unit]
-        if not units or get_rank() != 0:
+        if not units or qualities is None:
             return None
         numbers = sorted(range(len(qualities)), key=qualities.__getitem__)
         names = [*self.names, NOTHING] if units[0] == 'objects' else self.names
         total = sum(counts for _, counts in shares)
         return counts_part(np.asarray(total), names, units[0]), numbers
-
-
-def gather_in_order(share: Sequence[Any], size: int) -> list[Any]:
-    """Gather the results of all ranks, in the order of the data set.
-
-    As ``gather_shares``, of objects instead of tensors. All ranks must call
-    it.
-
-    Args:
-        share: Results of this rank, in the order of ``DefaultSampler``.
-        size: Number of images in the data set.
-    """
-    rows = zip_longest(*all_gather_object(list(share)))
-    return [one for row in rows for one in row if one is not None][:size]
 
 
 def image_counts(sample: dict, classes: int) -> tuple[str, ndarray] | None:
@@ -184,7 +174,6 @@ def prediction_part(
     Args:
         predictions: Predictions of this rank, in the order of MMEngine's
             ``DefaultSampler``.
-        dataset: Validation set.
         count: Images in each gallery.
 
     Returns:
@@ -192,8 +181,8 @@ def prediction_part(
         least certain and most certain correct predictions. None without
         predictions and on ranks other than 0.
     """
-    found = gather_in_order(predictions, len(dataset))
-    if not found or get_rank() != 0:
+    found = collect_results_gpu(list(predictions), len(dataset))
+    if not found:
         return None
     names = list(getattr(dataset, 'metainfo', {}).get('classes') or ())
     number = 1 + max(max(one.label, one.predicted) for one in found)

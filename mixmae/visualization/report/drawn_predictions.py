@@ -15,10 +15,12 @@ from mixmae.evaluation.class_details import SCORE
 from mixmae.evaluation.feature_extraction import evaluating
 from mixmae.visualization.pictures import (
     blended,
+    box_shares,
     class_colours,
     embedded_image,
     hex_colour,
     loaded_pixels,
+    with_masks,
 )
 from mixmae.visualization.report.class_predictions import image_counts, quality
 
@@ -35,7 +37,6 @@ def drawn_predictions(
 
     Args:
         model: Model of mmdet or mmseg.
-        dataset: Validation set.
         collate: Collate function of its loader.
         numbers: Numbers of the images, the worst predictions first; empty if
             they are not known.
@@ -141,23 +142,20 @@ def _objects(
     # Polygons or bitmaps of mmdet, or a tensor.
     if hasattr(masks, 'to_ndarray'):
         masks = masks.to_ndarray()
-    height, width = image.shape[:2]
     order = list(range(len(kinds)))
     if scores is not None:
         order = [i for i in order if scores[i] >= SCORE]
         order.sort(key=lambda i: scores[i])
-    drawn, boxes = image.copy(), []
-    for i in order:
-        colour = colours[kinds[i] % len(colours)]
-        if masks is not None:
-            inside = np.asarray(masks[i]).astype(bool)
-            drawn[inside] = blended(image[inside], colour)
+    chosen = [colours[kinds[i] % len(colours)] for i in order]
+    drawn = image
+    if masks is not None:
+        drawn = with_masks(image, [masks[i] for i in order], chosen)
+    boxes = []
+    for i, colour in zip(order, chosen):
         name = names[kinds[i]] if kinds[i] < len(names) else str(kinds[i])
         share = '' if scores is None else f', {scores[i]:.0%}'
-        left, top, right, bottom = (float(x) for x in corners[i])
         boxes.append({
-            'box': [left / width, top / height,
-                    (right - left) / width, (bottom - top) / height],
+            'box': box_shares(corners[i], image),
             'text': f'{name}{share}',
             'colour': hex_colour(colour),
         })  # fmt: skip

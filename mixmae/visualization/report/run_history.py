@@ -110,12 +110,6 @@ class RunHistory:
                 history._add_events(log)
         return history
 
-    def last(self, name: str) -> float | None:
-        """Last finite value of a series, None if there is none."""
-        series = self.val.get(name) or self.train.get(name)
-        points = series.finite if series else []
-        return points[-1][1] if points else None
-
     def _add_rows(self, file: Path, epochs: Series) -> None:
         for row in _json_rows(file):
             kind = self.train if 'loss' in row and 'iter' in row else self.val
@@ -124,7 +118,8 @@ class RunHistory:
                 continue
             loss = self.train.get('loss')
             if kind is self.train and (not loss or step <= loss.steps[0]):
-                self.origin = _timestamp(file)
+                # MMEngine names the folder of a process so.
+                self.origin = file.parent.parent.name
                 self.val.clear()
             if kind is self.train and is_number(row.get('epoch')):
                 epochs.add(float(step), float(row['epoch']))
@@ -165,11 +160,6 @@ class RunHistory:
                     if kind and len(self.events) < MOST_EVENTS:
                         self.events.append((kind, line[:300]))
                     break
-
-
-def _timestamp(file: Path) -> str:
-    """Name of the folder of a process, as MMEngine creates it."""
-    return file.parent.parent.name
 
 
 def _text(file: Path, most: int) -> str:
