@@ -76,16 +76,7 @@ class FeatureExtractor:
         self.stages = tuple(backbone.out_indices)
 
     def __call__(self, inputs: Any, **options: Any) -> list[dict]:
-        """Return the features of images.
-
-        Args:
-            inputs: A path, folder, pattern, array, tensor, or a list of these;
-                see ``list_inputs``.
-            options: Options of ``iterate``.
-
-        Returns:
-            The results of ``iterate``, in the order of the inputs.
-        """
+        """Return the results of ``iterate``, in the order of the inputs."""
         results = self.iterate(inputs, **options)
         return sorted(results, key=lambda result: result['index'])
 
@@ -108,7 +99,8 @@ class FeatureExtractor:
         batch changes features only by rounding.
 
         Args:
-            inputs: See ``__call__``.
+            inputs: A path, folder, pattern, array, tensor, or a list of these;
+                see ``list_inputs``.
             batch_size: Maximum number of images in a batch.
             pool: Average over all positions; False returns the maps.
             resize: None keeps images as they are; 'pipeline' applies the

@@ -47,9 +47,6 @@ class ImageInput:
     def read(self, load: Callable[[str], ndarray]) -> ndarray:
         """Return the image: (H, W, channels), BGR of three.
 
-        Args:
-            load: Function that reads a file.
-
         Raises:
             ValueError: The file cannot be read.
         """
@@ -227,12 +224,9 @@ def image_stream(
     """Yield batches of equally sized images, read on demand.
 
     Args:
-        inputs: The images.
-        load: Function that reads a file.
         prepare: Function that returns what the caller needs of an image, and
             the image for the network, (C, H, W). It raises ``ValueError`` for
             an image that the network cannot process; these are never skipped.
-        batch_size: Maximum number of images in a batch.
         skip_corrupt: Log and skip files that cannot be read; otherwise the
             first of them is an error.
         title: Title of a progress bar on standard error; None = no bar.

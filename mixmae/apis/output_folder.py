@@ -30,11 +30,6 @@ WRITTEN = (CONFIG, CALL, 'data', INIT)
 class OutputFolder:
     """Output folder of a call: a new one, or that of an earlier call.
 
-    Args:
-        path: The folder.
-        resume: Whether its run may be resumed.
-        overwrite: Whether its run may be replaced.
-
     Raises:
         ValueError: The folder holds another run or other files, or both
             arguments are true.
@@ -160,7 +155,6 @@ class OutputFolder:
         """Compare the arguments of a call that resumes with those recorded.
 
         Args:
-            arguments: Those of the call.
             options: Dataclass with their defaults, which count as recorded.
                 ``devices`` may change; the training compares their number.
 

@@ -36,14 +36,12 @@ def write_predictions(
     """Predict images and write the results.
 
     Args:
-        predictor: The network.
         inputs: Images; see ``Predictor.iterate``.
         out: Output folder. It gets ``predictions.csv`` of a classifier,
             ``predictions.json`` (COCO's format, with scores) of a detector, or
             ``masks/*.png`` and ``classes.csv`` of a segmentor, whose values
             are those of the masks it was trained on; and ``pictures/*.png``.
             ``images.csv`` names the image of each mask and picture.
-        pictures: Whether to draw pictures.
         score: Smallest score of an object to be drawn.
         options: Arguments of ``Predictor.iterate``.
 
@@ -92,12 +90,7 @@ def with_stems(results: Iterable[dict]) -> Iterator[dict]:
 
 
 class Writer(ABC):
-    """Collects results and writes them.
-
-    Args:
-        predictor: The network.
-        folder: Output folder.
-    """
+    """Collects results and writes them."""
 
     def __init__(self, predictor: Predictor, folder: Path) -> None:
         self.predictor = predictor
@@ -222,7 +215,6 @@ class Drawing:
     """Pictures of predictions, by the visualizer of the framework.
 
     Args:
-        predictor: The network.
         score: Smallest score of an object to be drawn.
     """
 

@@ -41,7 +41,6 @@ def warn_of_reduction(name: str, sample: BaseDataElement) -> bool:
     """Warn of an image that is much larger than those of the training.
 
     Args:
-        name: Name of the image.
         sample: Its data sample, with the sizes before and after.
 
     Returns:

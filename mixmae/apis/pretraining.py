@@ -15,7 +15,7 @@ from mixmae.checkpoints.conversion.conversion import read_source
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.recipes.fine_tuning_config import write_next_configs
 from mixmae.recipes.machine import Machine
-from mixmae.recipes.pretraining_config import PretrainingPlan, plan_pretraining
+from mixmae.recipes.pretraining_config import plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 
 BACKBONE, NEXT = 'backbone.safetensors', 'next'
@@ -156,24 +156,13 @@ def pretrain(
         print(f'\n{plan.text}')
         return PretrainedRun(folder.path, folder.config)
     with folder.replacing():
-        write_plan(plan, folder, options)
+        with folder.locked():
+            plan.write(folder.path)
+            folder.record(vars(options))
         train_folder(
             folder, plan.machine.count, on_cpu, verbose, ignore_checks
         )
     return finished_run(folder)
-
-
-def write_plan(
-    plan: PretrainingPlan, folder: OutputFolder, options: PretrainingOptions
-) -> None:
-    """Write what a training of a plan starts from.
-
-    Raises:
-        ValueError: Another run works in the folder, or it is not writable.
-    """
-    with folder.locked():
-        plan.write(folder.path)
-        folder.record(vars(options))
 
 
 def finished_run(folder: OutputFolder) -> PretrainedRun:

@@ -87,16 +87,7 @@ class ReconstructionInferencer:
         self.model = model.to(self.device)
 
     def __call__(self, inputs: Any, **options: Any) -> list[dict]:
-        """Reconstruct images.
-
-        Args:
-            inputs: A path, folder, pattern, array, tensor, or a list of these;
-                see ``list_inputs``.
-            options: Options of ``iterate``.
-
-        Returns:
-            The results of ``iterate``, in the order of the inputs.
-        """
+        """Return the results of ``iterate``, in the order of the inputs."""
         results = self.iterate(inputs, **options)
         return sorted(results, key=lambda result: result['index'])
 
@@ -123,7 +114,8 @@ class ReconstructionInferencer:
         reconstructions do not depend on which one.
 
         Args:
-            inputs: See ``__call__``.
+            inputs: A path, folder, pattern, array, tensor, or a list of these;
+                see ``list_inputs``.
             batch_size: Maximum number of images in a batch.
             seed: Seed of the masks.
             resize: 'pipeline' applies the config's test pipeline, also to

@@ -117,9 +117,7 @@ def buildable_settings(
     """Return the config of a model in a checkpoint, as far as it is safe.
 
     Args:
-        settings: Config of the model.
         source: The checkpoint, for messages.
-        scope: Scope of its types.
 
     Raises:
         ValueError: It names a part that is not in ``TASK_PARTS``.

@@ -257,8 +257,6 @@ def load_all_weights(
     """Load tensors that must be exactly those of a model.
 
     Args:
-        model: The model.
-        state: Tensors by name.
         path: Their file, for the message.
 
     Raises:

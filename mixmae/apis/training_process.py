@@ -47,7 +47,6 @@ def training_command(
     """Return the command that trains the config in the folder of a run.
 
     Args:
-        folder: The folder.
         processes: One for each device.
         ignored: Names of preflight checks that only warn.
     """
@@ -87,10 +86,8 @@ def train_folder(
     process ends the training after its next update, with a checkpoint.
 
     Args:
-        folder: The folder.
         processes: One for each device.
         on_cpu: Hide GPUs.
-        verbose: Show everything.
         ignored: Names of preflight checks that only warn.
 
     Raises:

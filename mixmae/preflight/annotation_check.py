@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -171,12 +172,8 @@ def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
 
 def _differ(one: Path, other: Path) -> bool:
     """Return True if two files differ; a missing one its reader reports."""
-    if not one.is_file() or not other.is_file():
-        return False
-    size = one.stat().st_size
-    if size != other.stat().st_size:
-        return True
-    return size <= MOST_BYTES and one.read_bytes() != other.read_bytes()
+    both = one.is_file() and other.is_file()
+    return both and not filecmp.cmp(one, other, shallow=False)
 
 
 def _metrics(part: Mapping) -> list[Any]:

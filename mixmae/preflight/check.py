@@ -105,7 +105,6 @@ class Check(ABC):
         """Compare with the first validation.
 
         Args:
-            planned: The run.
             found: Values by name of metric.
 
         Returns:
@@ -231,7 +230,6 @@ class PreflightHook(Hook):
     The tools register it with the runner they have built.
 
     Args:
-        preflight: The checks.
         planned: The run, without its runner.
         only: End the process after the checks, with status 0.
     """

@@ -33,7 +33,11 @@ class HeadClasses(Check):
             for built in built_sets(planned)
             if isinstance(built.classes, (list, tuple))
         }
-        faults = _disagreeing(heads)
+        stated = [f'{key}={count}' for key, count in heads.items()]
+        faults = []
+        if len(set(heads.values())) > 1:
+            text = f'{", ".join(stated)}: set the same number for all of them'
+            faults = [LabelFault('head and data', text)]
         if data:
             split, count = next(iter(data.items()))
             wrong = {k: n for k, n in heads.items() if n != count}
@@ -48,9 +52,8 @@ class HeadClasses(Check):
                         'head',
                     )
                 ]
-        compared = [f'{key}={count}' for key, count in heads.items()]
-        compared += [f'{split} data={count}' for split, count in data.items()]
-        return finding(', '.join(compared), faults)
+        counted = [f'{split} data={count}' for split, count in data.items()]
+        return finding(', '.join(stated + counted), faults)
 
 
 def head_classes(model: nn.Module) -> Iterator[tuple[str, int]]:
@@ -70,14 +73,6 @@ def head_classes(model: nn.Module) -> Iterator[tuple[str, int]]:
         ):
             seen.add(key.removesuffix('.num_classes'))
             yield key, count
-
-
-def _disagreeing(heads: dict[str, int]) -> list[LabelFault]:
-    if len(set(heads.values())) == 1:
-        return []
-    stated = ', '.join(f'{key}={count}' for key, count in heads.items())
-    text = f'{stated}: set the same number for all of them'
-    return [LabelFault('head and data', text)]
 
 
 class ClassCount(Check):
@@ -129,8 +124,6 @@ def _losses(key: str, part: Any, count: int | None = None) -> Iterator[str]:
     """Yield errors on losses with another number of classes than their head.
 
     Args:
-        key: Place of the part.
-        part: Config of the part.
         count: Classes of the head that the part belongs to.
     """
     if isinstance(part, (list, tuple)):

@@ -158,10 +158,9 @@ def _passed_over(cfg: Config) -> Iterator[str]:
         )
         if constructor == 'DefaultOptimWrapperConstructor':
             known['optim_wrapper.paramwise_cfg'] = PARAMWISE
+    parts = dict(walk('', dict(cfg.items())))
     for place, names in known.items():
-        part: Any = dict(cfg.items())
-        for key in place.split('.'):
-            part = part.get(key) if isinstance(part, Mapping) else None
+        part = parts.get(place)
         for key in part if isinstance(part, Mapping) else ():
             if key in names or key == '_scope_':
                 continue

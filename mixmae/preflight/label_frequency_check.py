@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mixmae.datasets.image_set import ImageSet
@@ -96,7 +97,8 @@ def label_counts(dataset: BaseDataset) -> tuple[Counter[int], int, str]:
             found = [one.get('bbox_label') for one in info['instances']]
             counts.update(label for label in found if label is not None)
         elif 'gt_label' in info:
-            counts.update(_labels(info['gt_label']))
+            labels = np.ravel(info['gt_label'])
+            counts.update(labels.astype(int).tolist())
         else:
             break
         read += 1
@@ -172,9 +174,3 @@ def _of_annotations(dataset: Any) -> tuple[int | None, str]:
         if small:
             why.append(f'{small:,} with a side under {least} pixels')
     return len(content['images']), ', '.join(why)
-
-
-def _labels(value: Any) -> list[int]:
-    if isinstance(value, (int, float)):
-        return [int(value)]
-    return [int(one) for one in value]

@@ -171,15 +171,10 @@ class UpdateSize(Check):
             )
         if sampler is None or not is_update_sampler(sampler):
             return None
+        counts = wrapper.get('accumulative_counts', 1)
         pairs = [
             ('batch_size', 'train_dataloader', loader.get('batch_size')),
-            (
-                'accumulative_counts',
-                'optim_wrapper',
-                wrapper.get('accumulative_counts', 1)
-                if isinstance(wrapper, Mapping)
-                else 1,
-            ),
+            ('accumulative_counts', 'optim_wrapper', counts),
         ]
         errors = [
             f'train_dataloader.sampler.{name}={sampler[name]} and '

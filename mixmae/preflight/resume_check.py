@@ -83,11 +83,7 @@ class ResumeSettings(Check):
 
 
 class ResumeData(Check):
-    """Compares images, batches and number of ranks with those of a checkpoint.
-
-    Args:
-        start: Checkpoint that the run resumes from.
-    """
+    """Compares images, batches and number of ranks with a checkpoint's."""
 
     name = 'resumed data'
     protects = True

@@ -58,7 +58,6 @@ def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
 
     Args:
         asked: Return value of ``requested_start``.
-        folders: Folders of the run.
 
     Returns:
         ``None`` for a new run.
@@ -107,8 +106,6 @@ def compare_resumed(
 
     Args:
         cfg: Of the run; takes over settings if ``choice`` is 'checkpoint'.
-        start: Checkpoint that the run resumes from.
-        choice: Source of settings that may change: 'config', 'checkpoint'.
 
     Returns:
         Checks of a resumed run, and whether its schedules follow the config:

@@ -141,9 +141,7 @@ class Accumulation(Check):
     modes = ('train',)
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        wrapper = planned.config.get('optim_wrapper')
-        if not isinstance(wrapper, Mapping):
-            return None
+        wrapper = planned.config.get('optim_wrapper') or {}
         count = wrapper.get('accumulative_counts', 1)
         if count == 1:
             return None
@@ -201,7 +199,6 @@ def schedule_warnings(
 
     Args:
         phases: Phases in the unit of the run.
-        length: Length of the run.
         unit: 'epoch' or 'iteration'.
         whole: Whether these are all schedulers of the run.
     """

@@ -33,7 +33,6 @@ class WorkFolderCheck(Check):
     Files that were not written by a run are kept and do not prevent the start.
 
     Args:
-        folders: Folders of the run.
         start: Checkpoint that the run resumes from; ``None`` for a new run.
         overwrite: Whether earlier checkpoints may be removed.
     """
@@ -127,10 +126,6 @@ class DiskSpace(Check):
     """Compares the free disk space with the checkpoints of a training.
 
     The quota of a user is not known; a write beyond it ends the run.
-
-    Args:
-        folders: Folders of the run.
-        overwrite: Whether earlier checkpoints are removed.
     """
 
     name = 'disk space'

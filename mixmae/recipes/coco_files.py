@@ -82,8 +82,6 @@ def image_folder(
     """Return the folder that has the images of an annotation file.
 
     Args:
-        path: The file.
-        content: What it holds.
         images: The folder, if the call names it.
 
     Raises:

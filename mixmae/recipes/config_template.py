@@ -113,7 +113,7 @@ def filled(text: str, header: str, settings: Sequence[Setting]) -> str:
     """
     values = {one.name: one for one in settings}
     lines = text.splitlines()
-    assigned = dict(_assignments(text))
+    assigned = _assignments(text)
     missing = sorted(set(values) - set(assigned))
     if missing:
         raise ValueError(f'the config has no variable {", ".join(missing)}')
@@ -127,8 +127,8 @@ def filled(text: str, header: str, settings: Sequence[Setting]) -> str:
     return '\n'.join([*comment, *lines]) + '\n'
 
 
-def _assignments(text: str) -> list[tuple[str, tuple[int, int]]]:
-    """Return variables with the first and last line of their assignment."""
+def _assignments(text: str) -> dict[str, tuple[int, int]]:
+    """Return the first and last line of the assignment of each variable."""
     found: dict[str, tuple[int, int]] = {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign) and isinstance(
@@ -136,7 +136,7 @@ def _assignments(text: str) -> list[tuple[str, tuple[int, int]]]:
         ):
             lines = (node.lineno, node.end_lineno or node.lineno)
             found.setdefault(node.targets[0].id, lines)
-    return sorted(found.items(), key=lambda item: item[1])
+    return found
 
 
 def _assignment(setting: Setting) -> list[str]:
@@ -204,42 +204,6 @@ def config_text(
         ConfigError: An option names no setting, has no effect, or has an
             argument of its own.
     """
-    plain = template_text(template)
-    text = filled(plain, header, settings)
-    if not overrides:
-        return text, settings
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, 'config.py')
-        path.write_text(text, encoding='utf-8')
-        cfg = read_with_bases(path)
-        own: dict[str, Any] = {}
-        exec(compile(text, str(path), 'exec'), own)
-        settings, statements = _overridden(
-            settings, cfg, overrides, arguments, own
-        )
-    text = filled(plain, header, settings)
-    if statements:
-        text += f'\n# Options of the call.\n{statements}\n'
-    return text, settings
-
-
-def _overridden(
-    settings: list[Setting],
-    cfg: Config,
-    overrides: Mapping[str, Any],
-    arguments: Mapping[str, str],
-    own: dict[str, Any],
-) -> tuple[list[Setting], str]:
-    """Apply options to a recipe; see ``config_text``.
-
-    Args:
-        cfg: The config without the options.
-        own: Variables of the config's text, without inherited ones; changed.
-
-    Returns:
-        Settings, those of variables that the options name replaced; and
-        statements that set the others.
-    """
     for key in overrides:
         argument = arguments.get(key.split('.')[0])
         if argument:
@@ -247,19 +211,34 @@ def _overridden(
                 f'{key}={overrides[key]!r}: use the argument {argument} '
                 'instead, which also sets dependent settings'
             )
-    apply_options(Config(cfg.to_dict(), filename=cfg.filename), overrides)
+    plain = template_text(template)
+    text = filled(plain, header, settings)
+    if not overrides:
+        return text, settings
     values = {one.name: one for one in settings}
     statements: list[str] = []
-    for key, value in overrides.items():
-        name = key.split('.')[0]
-        if is_variable(cfg, name) and name in values:
-            merged = Config({name: cfg[name]})
-            merged.merge_from_dict({key: value})
-            plain = merged.to_dict()[name]
-            values[name] = Setting(name, plain, f'as given: {key}')
-        else:
-            statements += option_statements(cfg, key, value, own)
-    return list(values.values()), '\n'.join(statements)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'config.py')
+        path.write_text(text, encoding='utf-8')
+        cfg = read_with_bases(path)
+        # Without inherited ones; the statements change them.
+        variables: dict[str, Any] = {}
+        exec(compile(text, str(path), 'exec'), variables)
+        apply_options(Config(cfg.to_dict(), filename=cfg.filename), overrides)
+        for key, value in overrides.items():
+            name = key.split('.')[0]
+            if is_variable(cfg, name) and name in values:
+                merged = Config({name: cfg[name]})
+                merged.merge_from_dict({key: value})
+                given = merged.to_dict()[name]
+                values[name] = Setting(name, given, f'as given: {key}')
+            else:
+                statements += option_statements(cfg, key, value, variables)
+    settings = list(values.values())
+    text = filled(plain, header, settings)
+    if statements:
+        text += '\n# Options of the call.\n' + '\n'.join(statements) + '\n'
+    return text, settings
 
 
 def check_seed(seed: Any) -> None:

@@ -176,8 +176,6 @@ def network_settings(
     """Return the settings that follow from network and values of images.
 
     Args:
-        network: The network to start from.
-        options: Arguments of the call.
         feature_channels: Channels of the maps that the head reads.
         files: Images to train on; without any, the range is the network's.
 

@@ -203,12 +203,7 @@ class RunCost(NamedTuple):
     checkpoint: float
 
     def lines(self, machine: Machine, dtype: torch.dtype) -> list[str]:
-        """Return the cost as text.
-
-        Args:
-            machine: Devices of the run.
-            dtype: Type that products are computed in.
-        """
+        """Return the cost as text."""
         total = self.flops * self.images
         name = machine.name.lower()
         known = [gpu for key, gpu in GPUS.items() if key.split('-')[0] in name]

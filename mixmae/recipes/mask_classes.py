@@ -201,7 +201,6 @@ class ColourMasks:
 
         Args:
             root: Folder that may have a ``labelmap.txt``.
-            masks: Masks to read.
 
         Raises:
             ValueError: The masks have too many colours, or one that is not in

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.networks import Network, stride, window
 
-SMALL_DECODER = {'embed_dims': 128, 'depth': 2, 'num_heads': 4}
+SMALL_DECODER = dict(embed_dims=128, depth=2, num_heads=4)
 
 
 class ModelParts(NamedTuple):
@@ -75,22 +75,17 @@ def _mixmae(network: Network, image_size: int, patch: int) -> ModelParts:
     if network.family == 'swin':
         sizes = (size,) * (network.stages - 1)
         backbone['window_sizes'] = (*sizes, last)
-    decoder = {'embed_dims': 512, 'depth': 8, 'num_heads': 16}
+    decoder = dict(embed_dims=512, depth=8, num_heads=16)
     return ModelParts(
         backbone,
-        {
-            'type': 'RandomMasking',
-            'ratio': 0.5,
-            'cell': cell,
-            'shared': True,
-        },
-        {
-            'type': 'MixMAENeck',
-            'in_channels': network.widths[-1],
-            'cell': cell,
-            'decoder': SMALL_DECODER if network.is_small else decoder,
-        },
-        {'type': 'DualReconstructionHead', 'norm_pixels': True},
+        dict(type='RandomMasking', ratio=0.5, cell=cell, shared=True),
+        dict(
+            type='MixMAENeck',
+            in_channels=network.widths[-1],
+            cell=cell,
+            decoder=SMALL_DECODER if network.is_small else decoder,
+        ),
+        dict(type='DualReconstructionHead', norm_pixels=True),
     )
 
 
@@ -107,53 +102,45 @@ def _um_mae(network: Network, image_size: int, patch: int) -> ModelParts:
     if network.family == 'swin':
         # The encoder sees a grid of half the sides.
         size = window(image_size // stride(network, patch))
-        backbone |= {
-            'window_sizes': (size,) * network.stages,
-            'position_bias': 'log_coordinates',
-            'merging': 'conv',
-            'shift': True,
-            'absolute_positions': False,
-            'norm_eps': 1e-6,
-            'block_norm_eps': 1e-5,
-        }
+        backbone |= dict(
+            window_sizes=(size,) * network.stages,
+            position_bias='log_coordinates',
+            merging='conv',
+            shift=True,
+            absolute_positions=False,
+            norm_eps=1e-6,
+            block_norm_eps=1e-5,
+        )
         if network.name in ('swin-large', 'swin-huge'):
             backbone['bias_dims'] = 64
     if network.family == 'pvt':
-        backbone |= {
-            'sr_ratios': (4, 2, 1, 1),
-            'reduction': 'pool',
-            'patch_norm': False,
-            'block_norm_eps': 1e-5,
-        }
-    decoder = {
-        'embed_dims': 512,
-        'depth': 8 if network.name == 'swin-large' else 2,
-        'num_heads': 16,
-    }
+        backbone |= dict(
+            sr_ratios=(4, 2, 1, 1),
+            reduction='pool',
+            patch_norm=False,
+            block_norm_eps=1e-5,
+        )
+    depth = 8 if network.name == 'swin-large' else 2
+    decoder = dict(embed_dims=512, depth=depth, num_heads=16)
+    if network.is_small:
+        decoder = SMALL_DECODER
     return ModelParts(
         backbone,
-        {
-            'type': 'UniformMasking',
-            'cell': cell,
-            'secondary_ratio': 0.25,
-            'multiple': 2 * stride(network, patch),
-        },
-        {
-            'type': 'UMMAENeck',
-            'in_channels': network.widths[-1],
-            'token_channels': network.widths[0],
-            'cell': cell,
-            'factor': 2 if hierarchical else 1,
-            'decoder': {
-                **(SMALL_DECODER if network.is_small else decoder),
-                'norm_eps': 1e-6,
-            },
-        },
-        {
-            'type': 'MaskedReconstructionHead',
-            'norm_pixels': True,
-            'loss': 'mse',
-        },
+        dict(
+            type='UniformMasking',
+            cell=cell,
+            secondary_ratio=0.25,
+            multiple=2 * stride(network, patch),
+        ),
+        dict(
+            type='UMMAENeck',
+            in_channels=network.widths[-1],
+            token_channels=network.widths[0],
+            cell=cell,
+            factor=2 if hierarchical else 1,
+            decoder=dict(decoder, norm_eps=1e-6),
+        ),
+        dict(type='MaskedReconstructionHead', norm_pixels=True, loss='mse'),
     )
 
 
@@ -163,43 +150,39 @@ def _simmim(network: Network, image_size: int, patch: int) -> ModelParts:
     backbone = _backbone(network, patch, image_size)
     if network.family == 'swin':
         size = min(window(image_size // step), image_size // step)
-        backbone |= {
-            'window_sizes': (size,) * network.stages,
-            'shift': True,
-            'absolute_positions': False,
-        }
+        backbone |= dict(
+            window_sizes=(size,) * network.stages,
+            shift=True,
+            absolute_positions=False,
+        )
     return ModelParts(
         backbone,
-        {
-            'type': 'RandomMasking',
-            'ratio': 0.6,
-            'cell': cell,
-            'shared': False,
-            'rounding': 'ceil',
-        },
-        {
-            'type': 'SimMIMNeck',
-            'in_channels': network.widths[-1],
-            'token_channels': network.widths[0],
-            'cell': cell,
-            'stride': step,
-        },
-        {
-            'type': 'MaskedReconstructionHead',
-            'norm_pixels': False,
-            'loss': 'l1',
-        },
+        dict(
+            type='RandomMasking',
+            ratio=0.6,
+            cell=cell,
+            shared=False,
+            rounding='ceil',
+        ),
+        dict(
+            type='SimMIMNeck',
+            in_channels=network.widths[-1],
+            token_channels=network.widths[0],
+            cell=cell,
+            stride=step,
+        ),
+        dict(type='MaskedReconstructionHead', norm_pixels=False, loss='l1'),
     )
 
 
 def _backbone(network: Network, patch: int, image_size: int) -> dict[str, Any]:
     kinds = {'swin': 'Swin', 'pvt': 'PVT', 'twins': 'Twins', 'vit': 'ViT'}
-    found: dict[str, Any] = {
-        'type': f'MIM{kinds[network.family]}',
-        'arch': network.arch,
-        'img_size': Code('img_size'),
-        'patch_size': patch,
-    }
+    found: dict[str, Any] = dict(
+        type=f'MIM{kinds[network.family]}',
+        arch=network.arch,
+        img_size=Code('img_size'),
+        patch_size=patch,
+    )
     if network.family == 'twins':
         del found['img_size']
         if not str(network.arch).startswith('pcpvt'):

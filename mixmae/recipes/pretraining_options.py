@@ -37,25 +37,7 @@ ARGUMENTS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class PretrainingOptions:
-    """Arguments of a call; 'auto' is derived.
-
-    Attributes:
-        data: Folders, lists, shards or images; see ``read_sources``.
-        model: Name of a network, or a pretraining config; ``None`` for that
-            of ``init``, or ``DEFAULT_MODEL``.
-        method: 'mixmae', 'um-mae' or 'simmim'; ``None`` for that of the
-            config, or MixMAE.
-        val_data: Images to validate on; ``None`` holds some out.
-        image_size: Side of the images in pixels.
-        in_channels: Channels of the images.
-        value_range: Sample values of black and white of images of other than
-            8 bits; 'auto' measures them.
-        init: Weights that the run starts from; see ``initial_weights``.
-        epochs, batch_size, lr: Numbers; the batch is that of one device.
-        devices: See ``Machine.find``.
-        precision: One of ``PRECISIONS``.
-        seed: Seed of weights, crops, masks and the held-out share.
-        overrides: Values of other settings, by dotted key.
+    """Arguments of ``mixmae.pretrain``; None or 'auto' is derived.
 
     Raises:
         ValueError: One is out of range; names it.

@@ -11,6 +11,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
 from mixmae.models.data_preprocessor import IMAGENET_MEAN, IMAGENET_STD
 from mixmae.profiling.memory import PlannedNetwork
 from mixmae.recipes.config_template import Code, Setting
+from mixmae.recipes.fine_tuning_settings import derived
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.image_statistics import value_range_setting
 from mixmae.recipes.initial_network import FILE
@@ -248,12 +249,13 @@ def run_settings(
             f'batch_size={shared.batch} may need more memory than the '
             f'{machine.memory / 1e9:.0f} GB that are free: {fitting} fit'
         )
-    rate, why = pretraining_rate(method, call.network, shared.update)
-    if options.given('lr') is not None:
-        rate, why = float(options.lr), 'as given'
-    epochs, why_epochs = pretraining_epochs(images, method)
-    if options.given('epochs') is not None:
-        epochs, why_epochs = int(options.epochs), 'as given'
+    rate, why = derived(
+        options.given('lr'),
+        *pretraining_rate(method, call.network, shared.update),
+    )
+    epochs, why_epochs = derived(
+        options.given('epochs'), *pretraining_epochs(images, method)
+    )
     dtype = machine.dtype(options.precision)
     iterations = images // (shared.batch * machine.count)
     clip = method.max_norm
@@ -269,7 +271,7 @@ def run_settings(
         Setting('num_workers', machine.workers),
         Setting('max_epochs', epochs, why_epochs),
         pretraining_warmup(method),
-        Setting('lr', rate, why),
+        Setting('lr', float(rate), why),
         Setting('lr_batch_size', shared.batch * machine.count),
         Setting('betas', method.betas),
         Setting('clip_grad', clip and {'max_norm': clip}),

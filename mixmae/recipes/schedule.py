@@ -94,9 +94,6 @@ def pretraining_batches(
     """Choose the images of an update of a pretraining, and of each batch.
 
     Args:
-        images: Number of training images.
-        method: The method.
-        machine: Devices of the run.
         fitting: Images that fit into the memory of a device.
         given: Batch size of a device, if the user sets it.
 
@@ -166,8 +163,6 @@ def pretraining_rate(
     The reference is the paper or, for small networks, our mini networks.
 
     Args:
-        method: The method.
-        network: The network.
         update: Images of an update, of all devices.
     """
     base, reference, whose = method.base_lr, method.base_update, 'the paper'
@@ -203,11 +198,8 @@ def fine_tuning_schedule(
     200 updates.
 
     Args:
-        options: Arguments of the call.
-        network: The network to start from.
         count: Number of images to train on.
         size: Width and height of the images.
-        reference: Schedule of the task.
     """
     most, updates = reference.batch_of(*size), reference.updates
     devices = options.processes
@@ -272,9 +264,6 @@ def fine_tuning_rate(
     Args:
         base: Learning rate of the reference.
         reference: Images of an update of the reference.
-        update: Images of an update.
-        small: Whether the network is small.
-        head_only: Whether the backbone is frozen.
     """
     reason = f'{base:g} at {reference} images, by the square root'
     if small:

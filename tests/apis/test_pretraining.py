@@ -12,7 +12,7 @@ from PIL import Image
 
 import mixmae
 from mixmae.apis.output_folder import OutputFolder
-from mixmae.apis.pretraining import finished_run, write_plan
+from mixmae.apis.pretraining import finished_run
 from mixmae.apis.training_process import TrainingFailedError
 from mixmae.checkpoints.conversion.bare_backbone import from_bare
 from mixmae.checkpoints.conversion.conversion import read_source
@@ -43,7 +43,7 @@ def test_each_method_and_network_leaves_a_backbone(tmp_path, method, network):
         assert 'method' in str(error), error
         pytest.skip(f'refused before the run: {error}')
     folder = OutputFolder(tmp_path / 'run')
-    write_plan(plan, folder, options)
+    plan.write(folder.path)
     model = trained(folder)
     run = finished_run(folder)
     backbone = mixmae.load_backbone(run.backbone)
@@ -101,5 +101,6 @@ def test_data_of_an_iterator_is_recorded(tmp_path):
     photos(tmp_path / 'photos')
     options = PretrainingOptions((tmp_path / 'photos').glob('*.png'))
     folder = OutputFolder(tmp_path / 'run')
-    write_plan(plan_pretraining(options), folder, options)
+    plan_pretraining(options)
+    folder.record(vars(options))
     assert len(read_json(tmp_path / 'run' / 'call.json')['data']) == 12
