@@ -63,14 +63,8 @@ def finetune(
             JSON file or a folder with such; a folder with images and masks.
         init: Weights to start from, as in ``mixmae.pretrain``.
         out: Output folder of the run.
-        resume: Resume the run in ``out``, if there is one.
-        overwrite: Replace the run in ``out``.
-        dry_run: Print table and config, and write nothing.
-        verbose: Show all output of the training; it is in
-            ``out/training.log``, too.
-        overrides: Values of other settings of the config by dotted key, as
-            MMEngine's ``--cfg-options``.
-        ignore_checks: Names of preflight checks whose errors become warnings.
+        resume, overwrite, dry_run, verbose, overrides, ignore_checks: See
+            ``mixmae.pretrain``.
         options: Fields of
             ``mixmae.recipes.fine_tuning_settings.FineTuningOptions``, such as
             ``epochs``, ``devices``, ``freeze_backbone`` or ``patience``.

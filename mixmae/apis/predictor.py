@@ -121,14 +121,7 @@ class Predictor:
     ) -> Iterator[dict]:
         """Yield the predictions of images as soon as they are computed.
 
-        Args:
-            inputs: A path, folder, pattern, array, tensor, or a list of these;
-                see ``list_inputs``.
-            batch_size: Maximum number of images in a batch; they have one
-                size.
-            channel_order: Channel order of arrays and tensors.
-            skip_corrupt: Skip files that cannot be read, with a warning.
-            progress: Show a progress bar on standard error.
+        Arguments are those of ``FeatureExtractor.iterate``.
 
         Yields:
             Per image a dict with ``index`` (place in the inputs), ``name``,

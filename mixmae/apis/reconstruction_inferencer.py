@@ -114,21 +114,16 @@ class ReconstructionInferencer:
         reconstructions do not depend on which one.
 
         Args:
-            inputs: A path, folder, pattern, array, tensor, or a list of these;
-                see ``list_inputs``.
-            batch_size: Maximum number of images in a batch.
+            inputs, batch_size, channel_order, skip_corrupt, progress: See
+                ``FeatureExtractor.iterate``.
             seed: Seed of the masks.
             resize: 'pipeline' applies the config's test pipeline, also to
                 arrays; None keeps images as they are, which requires sides of
                 whole cells; or a side, or (height, width), see
                 ``ImagePreparation``.
-            channel_order: Channel order of arrays and tensors, 'rgb' or 'bgr'.
             return_as: 'numpy', 'tensor' or 'sample', see below.
             out_dir: Folder for a panel of each image, ``<index>_<name>.png``.
             bands: Channels that are drawn, see ``reconstruction_panel``.
-            skip_corrupt: Skip files that cannot be read, with a warning,
-                instead of raising.
-            progress: Show a progress bar on standard error.
 
         Yields:
             Per image a dict, not always in the order of the inputs: ``index``

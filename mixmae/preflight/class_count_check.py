@@ -24,7 +24,6 @@ class HeadClasses(Check):
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare ``num_classes`` of all heads with the data's classes."""
         heads = dict(head_classes(planned.model))
         if not heads:
             return None

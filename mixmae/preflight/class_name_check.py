@@ -62,7 +62,6 @@ class ClassOrder(Check):
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare the class names of all splits, and of the checkpoint."""
         faults: list[LabelFault] = []
         lists = []
         for built in built_sets(planned):
@@ -186,7 +185,6 @@ class ClassFolderNames(Check):
     name = 'class folders'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """List the folders of all splits and compare them."""
         groups: dict[str, list[tuple[ConfiguredSet, ClassFolders]]] = {}
         for one in configured_sets(planned):
             folder = folder_of_classes(one)

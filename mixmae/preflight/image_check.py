@@ -106,7 +106,6 @@ class ImageChannels(Check):
     name = 'image channels'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare mean and std with the channels, units and their order."""
         model = planned.config.get('model') or {}
         channels = (model.get('backbone') or {}).get('in_channels', 3)
         settings = model.get('data_preprocessor') or {}
@@ -186,7 +185,6 @@ class ImageKinds(Check):
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Read some images of the data sets of image files."""
         decodings: dict[str, ImageDecoding] = {}
         compared: list[str] = []
         errors: list[str] = []

@@ -30,7 +30,6 @@ class LabelLists(Check):
     name = 'lists'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Read the lists of the data sets that the run reads."""
         errors, compared = [], []
         for one in configured_sets(planned):
             path = one.ann_file
@@ -94,7 +93,6 @@ class SplitImages(Check):
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare paths and labels of the images of all splits."""
         faults: list[LabelFault] = []
         splits: dict[str, dict[str, Any]] = {}
         for built in built_sets(planned):

@@ -52,7 +52,9 @@ class MetricOptions(Check):
         count, errors = 0, []
         for key, part in evaluators(planned.config, planned.mode):
             kind = type_name(part)
-            if not _are_numbers(part.get('thrs')):
+            limits = part.get('thrs')
+            limits = limits if isinstance(limits, (list, tuple)) else [limits]
+            if not all(x is None or isinstance(x, Real) for x in limits):
                 errors.append(
                     f'{key}.thrs={part["thrs"]!r} must be a number, None, or '
                     'a list of them'
@@ -123,11 +125,6 @@ class MetricNames(Check):
             for key, name in followed_metrics(planned.config)
             if name not in numbers and name not in known
         ]
-
-
-def _are_numbers(value: Any) -> bool:
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return all(one is None or isinstance(one, Real) for one in values)
 
 
 def followed_metrics(cfg: Config) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,11 +51,13 @@ class FolderListings(Check):
     name = 'folders'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """List the folders."""
         errors: list[str] = []
         warnings: list[str] = []
         count = 0
-        for folder in dict.fromkeys(_folders(planned)):
+        read = [one for one in configured_sets(planned) if one.is_read]
+        for folder in dict.fromkeys(filter(None, map(_folder, read))):
+            if not folder.path.is_dir():
+                continue
             place = str(folder.path)
             try:
                 listing = list_folder(place, folder.suffixes)
@@ -112,13 +113,6 @@ def circles(listing: ImageListing) -> list[str]:
 
 def _is_below(name: str, place: str) -> bool:
     return not place or name.startswith(f'{place}/')
-
-
-def _folders(planned: PlannedRun) -> Iterator[ListedFolder]:
-    for one in configured_sets(planned):
-        found = _folder(one)
-        if found is not None and one.is_read and os.path.isdir(found.path):
-            yield found
 
 
 def _folder(one: ConfiguredSet) -> ListedFolder | None:

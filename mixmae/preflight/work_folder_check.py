@@ -58,7 +58,6 @@ class WorkFolderCheck(Check):
         return written_files(self.folders)
 
     def run(self, planned: PlannedRun) -> Finding:
-        """Look for names that are taken, and for earlier checkpoints."""
         found = self.obstacles()
         place = self.folders.checkpoints
         places = self._taken_names()
@@ -137,7 +136,6 @@ class DiskSpace(Check):
         self.overwrite = overwrite
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare with one checkpoint, and with all that are kept."""
         hooks = planned.built.hooks
         saving = [x for x in hooks if isinstance(x, CheckpointHook)]
         if not saving:

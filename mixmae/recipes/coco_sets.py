@@ -156,7 +156,10 @@ def read_coco_sets(
     unused = [name for number, name in names.items() if number not in used]
     if unused:
         notes.append(f'categories without objects: {", ".join(unused)}')
-        _drop_categories((train, val), used)
+        for split in (train, val):
+            kinds = split.content['categories']
+            kept_kinds = [one for one in kinds if one['id'] in used]
+            split.content['categories'] = kept_kinds
     shown = {entry['category_id'] for entry in train.content['annotations']}
     unseen = [name for number, name in names.items() if number in used - shown]
     if unseen:
@@ -235,12 +238,3 @@ def _part(whole: CocoSplit, indices: Sequence[int]) -> CocoSplit:
         ],
     }
     return CocoSplit(content, whole.images)
-
-
-def _drop_categories(splits: Sequence[CocoSplit], used: set) -> None:
-    for split in splits:
-        split.content['categories'] = [
-            entry
-            for entry in split.content['categories']
-            if entry['id'] in used
-        ]
