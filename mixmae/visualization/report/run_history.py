@@ -18,21 +18,13 @@ _COUNTERS = ('iter', 'epoch', 'step')
 # Log lines that a report lists, by kind; the first match decides. Kind '':
 # what the frameworks say about themselves is left out.
 _EVENTS = (
-    (
-        '',
-        re.compile(
-            r' - WARNING - .*(?:\bdeprecated\b|is the alias of|'
-            r'prefix is not set in metric)'
-        ),
-    ),
-    (
-        'resume',
-        re.compile(r'\b[Rr]esum(?:e|ed|ing) (?:from|at|the|epoch:|iter:)'),
-    ),
-    ('interrupted', re.compile(r'\bafter iteration \d+: saved\b')),
-    ('skipped update', re.compile(r'\bupdates? (?:is |was )?skipped\b')),
-    ('corrupt files', re.compile(r'\bcorrupt (?:image|file)s?\b')),
-    ('warning', re.compile(r' - (?:WARNING|ERROR) - ')),
+    ('', r' - WARNING - .*\bdeprecated\b'),
+    ('', r' - WARNING - .*(?:is the alias of|prefix is not set in metric)'),
+    ('resume', r'\b[Rr]esum(?:e|ed|ing) (?:from|at|the|epoch:|iter:)'),
+    ('interrupted', r'\bafter iteration \d+: saved\b'),
+    ('skipped update', r'\bupdates? (?:is |was )?skipped\b'),
+    ('corrupt files', r'\bcorrupt (?:image|file)s?\b'),
+    ('warning', r' - (?:WARNING|ERROR) - '),
 )
 MOST_EVENTS = 200
 # Larger files are read up to here.
@@ -156,7 +148,7 @@ class RunHistory:
     def _add_events(self, log: Path) -> None:
         for line in _text(log, MOST_LOG_BYTES).splitlines():
             for kind, pattern in _EVENTS:
-                if pattern.search(line):
+                if re.search(pattern, line):
                     if kind and len(self.events) < MOST_EVENTS:
                         self.events.append((kind, line[:300]))
                     break
