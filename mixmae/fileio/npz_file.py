@@ -73,7 +73,7 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
     with archive.open(member) as file:
-        shape, fortran, dtype = _header(file)  # type: ignore[arg-type]
+        shape, fortran, dtype = read_header(file)  # type: ignore[arg-type]
         if dtype.hasobject:
             raise ValueError(
                 f'{member.filename} contains Python objects, which need '
@@ -91,7 +91,12 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
     return data.reshape(shape, order='F' if fortran else 'C')
 
 
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read the header of a ``.npy`` file: shape, Fortran order, type.
+
+    Raises:
+        ValueError: The header is damaged.
+    """
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f'version {version} of an array is not supported')

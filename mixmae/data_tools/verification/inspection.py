@@ -23,6 +23,7 @@ from mixmae.datasets.images.image_file import (
 )
 from mixmae.datasets.images.image_kind import NUMBERS, ImageKind
 from mixmae.datasets.images.pixel_conversion import CONTAINER_BITS
+from mixmae.datasets.images.sample_values import spread
 from mixmae.datasets.labels.labelled_sizes import (
     OrientedSize,
     read_oriented_size,
@@ -75,9 +76,7 @@ class Opening:
         """Return the indices of the files to open, in ascending order."""
         if self.decode == 'none':
             return []
-        if self.decode == 'all' or count <= SAMPLE:
-            return list(range(count))
-        return [index * count // SAMPLE for index in range(SAMPLE)]
+        return spread(count, count if self.decode == 'all' else SAMPLE)
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,12 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy import ndarray
-from numpy.lib import format as npy
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_kind import UNMARKED, ImageKind, ImageLimits
+from mixmae.fileio.npz_file import read_header
 
 NUMBERS = {'u': 'uint', 'i': 'int', 'f': 'float'}
-HEADERS = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
-}
 
 
 class _Header(NamedTuple):
@@ -115,10 +111,8 @@ def npy_samples(
 def _header(file: BinaryIO) -> _Header:
     file.seek(0)
     try:
-        version = npy.read_magic(file)
-        shape, fortran, dtype = HEADERS[version](file)
-    # NumPy parses the header as a Python literal.
-    except Exception as error:
+        shape, fortran, dtype = read_header(file)
+    except ValueError as error:
         raise KeyError('header of an array') from error
     if dtype.hasobject or not all(0 < n < 2**40 for n in shape):
         raise KeyError('header of an array')

@@ -33,10 +33,8 @@ class Instance:
     @cached_property
     def box(self) -> tuple[int, int, int, int]:
         """Bounding box of the visible part: x, y, width, height in pixels."""
-        rows = np.flatnonzero(self.mask.any(axis=1))
-        columns = np.flatnonzero(self.mask.any(axis=0))
-        x, y = int(columns[0]), int(rows[0])
-        return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+        x, y, width, height = cv2.boundingRect(self.mask.astype(np.uint8))
+        return x, y, width, height
 
     @property
     def is_scrap(self) -> bool:

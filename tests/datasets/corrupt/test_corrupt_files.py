@@ -130,12 +130,6 @@ def test_unknown_causes_are_accepted(tmp_path):
     assert files.deliver(3, lambda index: index) != 3
 
 
-@pytest.mark.parametrize('share', [-0.1, 1.5])
-def test_shares_out_of_range(share):
-    with pytest.raises(ValueError, match=str(share)):
-        CorruptFiles(10, share)
-
-
 def test_the_true_cause_of_unsupported_files_is_named():
     files = CorruptFiles(1000, 0.01)
 

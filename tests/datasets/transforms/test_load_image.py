@@ -6,7 +6,6 @@ from PIL import Image
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.transforms import LoadImage
-from mixmae.registry import TRANSFORMS
 
 
 def load(path, **kwargs):
@@ -177,10 +176,6 @@ def test_repr_shows_all_settings():
         'channels=1',
     ):  # fmt: skip
         assert said in text
-
-
-def test_registered():
-    assert isinstance(TRANSFORMS.build(dict(type='LoadImage')), LoadImage)
 
 
 def test_loaded_arrays_are_kept():
