@@ -57,10 +57,8 @@ def places365(
 ) -> Iterator[Entry]:
     """Yield entries of the lists of Places365-Standard.
 
-    Args:
-        root: Folder of the dataset.
-        split: 'train' or 'val'.
-        size: Image size, ``256`` or ``large``; the existing one if None.
+    The size of the images is one of ``PLACES365_SIZES``; the existing one if
+    None.
     """
     path = _find(root, PLACES365_LISTS[split], 'filelist_places365-standard')
     # The archive's own name, and the name that torchvision gives it.

@@ -93,12 +93,7 @@ def leave_image_values_open(cfg: Config) -> None:
 def recorded_values(path: str, channels: int) -> ImageValues | None:
     """Return the values that a checkpoint records.
 
-    Args:
-        path: The checkpoint.
-        channels: Channels of the network.
-
-    Returns:
-        None if it records none, or those of other channels.
+    None if it records none, or those of another number of channels.
     """
     meta = safe_load(path).get('meta')
     model = recorded_model(meta) if isinstance(meta, Mapping) else {}

@@ -24,9 +24,6 @@ REPORT = 'mixmae check-data lists all of them'
 class CheckedCoco(COCO):
     """Index of an annotation file; rejects a faulty one.
 
-    Args:
-        annotation_file: Annotation file in COCO format.
-
     Raises:
         AnnotationError: The file has a fault. The message names the file
             and the first faulty entry.

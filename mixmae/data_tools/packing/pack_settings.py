@@ -138,10 +138,6 @@ class PackReport:
 def held_folder(partial: Path, made: dict[str, Any]) -> Iterator[None]:
     """Hold the folder of an unfinished pack, new or existing.
 
-    Args:
-        partial: The folder.
-        made: Source and settings of the pack.
-
     Raises:
         ValueError: The folder is of another pack, or another process holds
             it.

@@ -70,9 +70,8 @@ def pack(
     same bytes, for any number of workers and interruptions.
 
     Args:
-        source: Files to pack.
+        source, settings: What is packed, and how.
         out: Output folder; missing parents are created.
-        settings: Settings of packing.
         workers: Number of processes that read and reduce images; 0 or 1 for
             the current process only.
         progress: Called with the number of finished files, the total, and a

@@ -47,8 +47,7 @@ def tiles_of(
     arrays arrays, and those of other bands or samples TIFFs. They are upright.
 
     Args:
-        path: Path of the file.
-        content: Its content.
+        path, content: The image file.
         side: Largest side of a tile, in pixels.
         quality: Quality of JPEGs, 1 to 95.
         limits: Largest image that is decoded.

@@ -24,10 +24,7 @@ def verify_class_folders(
 ) -> None:
     """Verify ``root/{train,val}/<class>/<image>``.
 
-    Args:
-        root: Folder of the dataset.
-        check: Receives the results.
-        wordnet: Whether classes are named n01440764 and so on.
+    With ``wordnet``, classes are named n01440764 and so on.
     """
     splits: list[ClassFolders] = []
     for split in ('train', 'val'):
@@ -122,11 +119,8 @@ def verify_image_lists(
 ) -> None:
     """Verify ``root/meta/{train,val}.txt`` and the images in them.
 
-    Args:
-        root: Folder of the dataset; paths in the lists are relative to it.
-        kind: Name of the dataset, for advice.
-        classes: Number of classes; labels must be below it.
-        check: Receives the results.
+    Paths in the lists are relative to ``root``, and labels are less than
+    ``classes``; ``kind`` names the dataset in advice.
     """
     existing = ExistingFiles()
     for split in ('train', 'val'):

@@ -139,10 +139,9 @@ class DatasetCheck:
     def open_images(
         self, paths: Sequence[Path], split: str
     ) -> Iterator[tuple[int, Inspection]]:
-        """Open the selected images, report unreadable ones, and yield all.
+        """Yield index and content of the selected images.
 
-        Yields:
-            Index in ``paths``, and content.
+        Reports the unreadable ones.
         """
         opened = 0
         notes = ImageNotes(self.opening.decoding)

@@ -174,12 +174,7 @@ def inspected(
     names: Sequence[str],
     opening: Opening,
 ) -> Iterator[Content]:
-    """Yield the results of ``inspect`` for files, in order.
-
-    Args:
-        inspect: Function that can be pickled.
-        names: Names of the files, all of which are opened.
-        opening: Provides the number of processes.
+    """Yield the results of ``inspect`` for all files, in order.
 
     Raises:
         ValueError: A process was killed.
@@ -206,11 +201,7 @@ class _WideImages:
 
 
 class ImageNotes:
-    """Collector of notes about readable images.
-
-    Args:
-        decoding: Settings that the images were read with.
-    """
+    """Collector of notes about readable images, read with these settings."""
 
     def __init__(self, decoding: ImageDecoding) -> None:
         self.decoding = decoding

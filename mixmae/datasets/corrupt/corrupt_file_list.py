@@ -112,13 +112,7 @@ def excluded_paths(lists: Iterable[str], folder: str) -> set[str]:
 def write_corrupt_files(
     path: str | PathLike, entries: Iterable[CorruptFile], note: str = ''
 ) -> None:
-    """Write a list by an atomic write.
-
-    Args:
-        path: Path of the list.
-        entries: Entries, in order.
-        note: A comment of one line at the top.
-    """
+    """Write a list by an atomic write; the note is a comment at its top."""
     text = f'# {note}\n{HEADER}' if note else HEADER
     text += ''.join(entry.line() for entry in entries)
     with atomic_write(path) as partial:

@@ -59,11 +59,7 @@ def unsupported(
 ) -> CorruptImageError:
     """Return the error of an intact file of an unsupported kind.
 
-    Args:
-        path: Path of the file.
-        what: Content of the file.
-        advice: Suggested remedy.
-        kind: ``what`` without the parts that differ between files.
+    ``kind`` is ``what`` without the parts that differ between files.
     """
     detail = f'{what}; {advice}'
     return CorruptImageError(path, 'unsupported', detail, kind or what)

@@ -221,8 +221,7 @@ class ImageDecoding:
         """Convert all samples of an image, (H, W, bands).
 
         Args:
-            path, kind: As in ``of_image``.
-            samples: Upright, as stored.
+            path, samples, kind: See ``sample_reader``.
 
         Raises:
             CorruptImageError: The value range is unknown.

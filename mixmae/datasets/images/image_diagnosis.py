@@ -62,10 +62,6 @@ def diagnosed(path: str, content: bytes | None = None) -> Iterator[None]:
 def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
     """Return the content of a file that starts like a JPEG, else None.
 
-    Args:
-        path: Path of the file.
-        content: Content of the file; read from ``path`` if None.
-
     Raises:
         CorruptImageError: The file cannot be read.
     """

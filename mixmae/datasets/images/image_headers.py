@@ -57,10 +57,7 @@ OPACITY = {1: 'straight', 2: 'premultiplied'}
 
 
 def declared_kind(file: BinaryIO) -> ImageKind | None:
-    """Return the kind of the image in a file.
-
-    Args:
-        file: The file; its position is changed.
+    """Return the kind of the image in a file; changes the file's position.
 
     Returns:
         ``None`` for formats that Pillow's mode describes completely, and for
@@ -92,11 +89,7 @@ def declared_kind(file: BinaryIO) -> ImageKind | None:
 
 
 def other_format(head: bytes) -> str:
-    """Return the name of an unsupported image format, else ''.
-
-    Args:
-        head: The first ``HEAD`` bytes of a file.
-    """
+    """Return the name of an unsupported image format, else ''."""
     if head[4:8] == b'ftyp':
         return BRANDS.get(head[8:12], '')
     if head[128:132] == DICOM:
@@ -107,9 +100,6 @@ def other_format(head: bytes) -> str:
 
 def undecoded(file: BinaryIO) -> str:
     """Name the content of an intact file that Pillow does not open.
-
-    Args:
-        file: The file; its position is changed.
 
     Returns:
         '' for files that are damaged or not images.

@@ -59,9 +59,6 @@ class JpegHeader(NamedTuple):
 def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
     """Return the header of an encoded image if it is a usual JPEG.
 
-    Args:
-        data: Content of the file.
-
     Returns:
         None for other formats and unusual JPEGs: CMYK, more than 8 bits,
         turned by EXIF or XMP, damaged. Pillow handles these.
@@ -86,9 +83,6 @@ def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
 
 def unsupported_frame(data: bytes | memoryview) -> str:
     """Name the property of a JPEG that 8-bit decoders do not support.
-
-    Args:
-        data: Content of the file.
 
     Returns:
         For example 'lossless'; '' for usual files, damaged ones and other
@@ -185,8 +179,7 @@ def decode_jpeg_part(
     one on photographs, and a tenth to a fifth faster.
 
     Args:
-        data: Content of the file.
-        header: Header of the file.
+        data, header: Content and header of the file.
         bottom: Number of rows of the file to decode, from the top.
         shrink: 1, 2, 4 or 8: the factor by which both sides are reduced.
 

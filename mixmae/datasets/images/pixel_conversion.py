@@ -99,8 +99,7 @@ def scaled(
 
     Args:
         samples: Array of any shape and type.
-        low: Value that becomes 0.
-        high: Value that becomes 255.
+        low, high: Values that become 0 and 255.
         dtype: Float type of the result; None rounds to uint8.
     """
     table = samples.dtype.kind == 'u' and samples.dtype.itemsize <= 2
@@ -212,10 +211,11 @@ def checked_range(value: Sequence[float]) -> tuple[float, float]:
 def warn_of_container(kind: ImageKind, most: float) -> None:
     """Warn that the full range of 16-bit samples is taken for granted.
 
+    Other sizes of samples, such as 10 or 12 bits of a header, need no warning.
+
     Args:
-        kind: Kind of the image; other sizes of samples, such as the 10 or 12
-            bits of a header, need no warning.
-        most: Largest sample value of the image; NaN = it has no data.
+        kind: Kind of the image.
+        most: Its largest sample value; NaN = it has no data.
     """
     if kind.bits != CONTAINER_BITS or math.isnan(most):
         return
@@ -244,10 +244,7 @@ def warn_of_alpha(
 ) -> None:
     """Warn that a band may be read as transparency by mistake.
 
-    Args:
-        kind: Kind of the image.
-        extra_band, background: See ``ImageDecoding``; a given ``extra_band``
-            confirms the meaning of the band.
+    A given ``extra_band`` of ``ImageDecoding`` confirms its meaning.
     """
     if not kind.doubtful_alpha or extra_band is not None:
         return

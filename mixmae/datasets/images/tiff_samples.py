@@ -35,15 +35,6 @@ def tiff_samples(
 ) -> ndarray:
     """Return the samples of the first image, or of a stack as bands.
 
-    Args:
-        path: Name of the file, for messages.
-        file: The file; its position is changed.
-        kind: Kind of the image.
-        limits: Allowed sizes.
-
-    Returns:
-        (H, W, bands), upright, as stored.
-
     Raises:
         CorruptImageError: The image is too large or damaged, or its
             compression needs a package that is not installed.

@@ -70,9 +70,7 @@ def sorted_classes(names: set[str]) -> tuple[str, ...]:
 def class_folders(folder: Path, suffixes: Sequence[str]) -> ClassFolders:
     """List the classes of a split; opens no file.
 
-    Args:
-        folder: Folder of the split.
-        suffixes: Suffixes of images, in lower case.
+    Suffixes of images are in lower case.
     """
     ends = tuple(suffixes)
     names, beside = [], []

@@ -61,8 +61,7 @@ def coco_entry_faults(path: str | Path, content: dict) -> Iterator[LabelFault]:
     COCO itself contains some, and mmdet skips them.
 
     Args:
-        path: Path of the file, for messages.
-        content: Result of ``read_coco``.
+        path, content: Argument and result of ``read_coco``.
     """
     for kind, entry, text in _entry_faults(content):
         yield LabelFault(

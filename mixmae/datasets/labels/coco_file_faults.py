@@ -32,8 +32,7 @@ def coco_file_faults(
     """Return the faults of an annotation file as a whole.
 
     Args:
-        path: Path of the file, for messages.
-        content: Result of ``read_coco``.
+        path, content: Argument and result of ``read_coco``.
         masks_needed: Whether every object needs a mask; with ``None`` all or
             none must have one.
         evaluated: Whether pycocotools evaluates predictions against the file;

@@ -24,9 +24,8 @@ def box_fault(
     """Describe the fault of a box (x1, y1, x2, y2) in pixels, if any.
 
     Args:
-        box: Corners; they may lie outside the image by up to ``tolerance``.
-        width: Width of the image in pixels.
-        height: Height of the image in pixels.
+        box: Corners.
+        width, height: Of the image, in pixels.
         tolerance: Largest allowed distance outside the image, in pixels.
 
     Returns:
@@ -65,8 +64,7 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
         mask: Polygons ``[[x, y, x, y, ...], ...]`` in pixels, run lengths
             ``{'size': [height, width], 'counts': ...}``, or an array
             (height, width).
-        width: Width of the image in pixels.
-        height: Height of the image in pixels.
+        width, height: Of the image, in pixels.
 
     Returns:
         None for a valid mask.

@@ -100,10 +100,8 @@ class LabelMapTally:
         """Add a label map.
 
         Args:
-            path: Path of the label map.
-            found: Content of the label map.
-            image: Path of its image.
-            oriented: Size and orientation of the image; ``None`` if unknown.
+            path, found: Path and content of the label map.
+            image, oriented: Path and size of its image; ``None`` if unknown.
         """
         self.count += 1
         if found.fault is not None:
@@ -119,8 +117,7 @@ class LabelMapTally:
     def faults(self, is_complete: bool) -> list[LabelFault]:
         """Return the faults of single maps, then those of all together.
 
-        Args:
-            is_complete: Whether these are all label maps of the split.
+        ``is_complete`` says whether these are all label maps of the split.
         """
         return [
             *self._faults,

@@ -33,8 +33,7 @@ class OrientedSize(NamedTuple):
     """Size and EXIF orientation of an image file.
 
     Attributes:
-        width: As stored, in pixels.
-        height: As stored, in pixels.
+        width, height: As stored, in pixels.
         orientation: EXIF orientation, 1 to 8; 1 is upright, 5 to 8 are
             quarter turns.
     """
@@ -69,11 +68,7 @@ class LabelledSize(NamedTuple):
 
 
 def read_oriented_size(source: str | Path | BinaryIO) -> OrientedSize | None:
-    """Read size and orientation only; ``None`` if the file is not an image.
-
-    Args:
-        source: A path, or an open file.
-    """
+    """Read size and orientation only; ``None`` if the file is not an image."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')

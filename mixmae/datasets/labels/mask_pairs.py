@@ -25,10 +25,6 @@ def pair_masks(images: Path, masks: Path) -> list[tuple[str, str]]:
     ``a/1.jpg`` goes with ``a/1.png`` or, without that, with a mask of one
     more word such as ``a/1_mask.png``.
 
-    Args:
-        images: Folder of the images, with subfolders.
-        masks: Folder of the masks, with the same subfolders.
-
     Returns:
         Pairs of paths relative to the folders, sorted.
 

@@ -37,8 +37,7 @@ class ShardReader:
     a reader has no open files.
 
     Args:
-        folder: Folder of the shards.
-        shards: All shards.
+        folder, shards: All shards, and their folder.
         verify_checksums: Whether to compare the CRC-32 of a sample.
     """
 
@@ -190,8 +189,8 @@ def write_shard(
     all files.
 
     Args:
-        path: Path of the shard.
-        images: Images to write, at least one.
+        path: The shard.
+        images: At least one.
         max_bytes: Largest size of the shard, unless a single image is larger.
 
     Returns:

@@ -99,12 +99,7 @@ class LoadImage:
     def load(
         self, path: str | PathLike, content: bytes | None = None
     ) -> ndarray:
-        """Load the image at ``path``, see the class.
-
-        Args:
-            path: Path of the file.
-            content: Content of the file; read from ``path`` if None.
-        """
+        """Load the image at ``path``, or its given content."""
         return read_image(
             path,
             self.limits,
