@@ -33,7 +33,7 @@ class PackSource:
     folder: str
     names: list[str]
     labels: list[int] | None = None
-    classes: list[str] | None = None
+    classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
@@ -143,7 +143,7 @@ def _folder(folder: str, with_labels: bool) -> PackSource:
     if not with_labels or not all('/' in name for name in names):
         return PackSource(folder, names, notes=notes)
     heads = [name.split('/', 1)[0] for name in names]
-    classes = sorted(set(heads))
+    classes = tuple(sorted(set(heads)))
     places = {name: label for label, name in enumerate(classes)}
     labels = [places[name] for name in heads]
     return PackSource(folder, names, labels, classes, notes)

@@ -122,13 +122,23 @@ def _found(out: Path, made: dict[str, Any]) -> PackReport:
             f'{out} exists, but was packed from other files or with other '
             'settings; remove it, or choose another folder'
         )
-    size = sum(shard.size for shard in table.shards)
-    report = PackReport(len(table), len(table.shards), size, found=len(table))
+    report = PackReport(found=len(table))
+    _describe(report, table, out)
+    return report
+
+
+def _describe(report: PackReport, table: SampleTable, folder: Path) -> None:
+    """Complete the report of a finished pack."""
+    report.images = len(table)
+    report.shards = len(table.shards)
+    report.size = sum(shard.size for shard in table.shards)
+    report.dotted = sum(
+        name.rpartition(b'/')[2].count(b'.') > 1 for name in table.names
+    )
     # The second one is the name until version 0.1.
     for name in (CORRUPT_FILES, 'bad_files.txt'):
-        if (out / name).is_file():
-            report.bad = read_corrupt_files(out / name)
-    return report
+        if (folder / name).is_file():
+            report.bad = read_corrupt_files(folder / name)
 
 
 class _Packing:
@@ -239,7 +249,11 @@ class _Packing:
         return tables
 
     def _finish(self, tables: list[SampleTable]) -> None:
-        table = SampleTable.joined(tables, self.source.classes, self.made)
+        table = replace(
+            SampleTable.joined(tables),
+            classes=self.source.classes,
+            made=self.made,
+        )
         index = self.partial / INDEX
         _save(table, index)
         sums = {shard.name: shard.sha256 for shard in table.shards}
@@ -253,17 +267,10 @@ class _Packing:
         self._report(table)
 
     def _report(self, table: SampleTable) -> None:
-        """Complete the report of a finished pack; remove its parts."""
+        """Remove the parts of a finished pack, and report it."""
         for path in self.partial.glob(f'*{PART}'):
             path.unlink()
-        if (self.partial / CORRUPT_FILES).is_file():
-            self.report.bad = read_corrupt_files(self.partial / CORRUPT_FILES)
-        self.report.images = len(table)
-        self.report.dotted = sum(
-            name.rpartition(b'/')[2].count(b'.') > 1 for name in table.names
-        )
-        self.report.shards = len(table.shards)
-        self.report.size = sum(shard.size for shard in table.shards)
+        _describe(self.report, table, self.partial)
 
 
 def _save(table: SampleTable, path: Path) -> None:

@@ -39,10 +39,8 @@ class NameList:
 
     @classmethod
     def joined(cls, lists: Iterable[NameList]) -> NameList:
-        """Concatenate lists."""
+        """Concatenate lists, at least one."""
         lists = list(lists)
-        if not lists:
-            return cls.of(())
         starts = itertools.accumulate(
             (len(one.blob) for one in lists), initial=0
         )

@@ -88,11 +88,7 @@ class SampleTable:
 
     @classmethod
     def of(
-        cls,
-        shards: Sequence[Shard],
-        samples: Sequence[Sample],
-        classes: Sequence[str] | None = None,
-        made: dict[str, Any] | None = None,
+        cls, shards: Sequence[Shard], samples: Sequence[Sample]
     ) -> SampleTable:
         """Return a table of these samples."""
         names = NameList.of(
@@ -104,22 +100,11 @@ class SampleTable:
             values = [getattr(sample, key) for sample in samples]
             known = [-1 if value is None else value for value in values]
             columns[key] = np.array(known, kind)
-        return cls(
-            tuple(shards),
-            names,
-            columns,
-            None if classes is None else tuple(classes),
-            made or {},
-        )
+        return cls(tuple(shards), names, columns)
 
     @classmethod
-    def joined(
-        cls,
-        tables: Sequence[SampleTable],
-        classes: Sequence[str] | None = None,
-        made: dict[str, Any] | None = None,
-    ) -> SampleTable:
-        """Concatenate the shards of several tables."""
+    def joined(cls, tables: Sequence[SampleTable]) -> SampleTable:
+        """Concatenate the shards of tables, at least one."""
         shards: list[Shard] = []
         columns: dict[str, list[ndarray]] = {key: [] for key in COLUMNS}
         for table in tables:
@@ -132,8 +117,6 @@ class SampleTable:
             tuple(shards),
             NameList.joined(table.names for table in tables),
             {key: np.concatenate(parts) for key, parts in columns.items()},
-            None if classes is None else tuple(classes),
-            made or {},
         )
 
     def __len__(self) -> int:

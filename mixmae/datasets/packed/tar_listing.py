@@ -82,8 +82,8 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
         tables.append(SampleTable.of([shard], samples))
         if not complete:
             ends.append(path)
-    made = dict(started=started, cut_off=ends)
-    table = SampleTable.joined(tables, made=made)
+    table = SampleTable.joined(tables)
+    table.made.update(started=started, cut_off=ends)
     if not len(table):
         raise ValueError(
             f'no images in the {len(shards)} tar files of {folder}; searched '

@@ -20,7 +20,7 @@ def test_class_folders_are_labels(folder):
     source = read_source(str(folder))
     assert source.names[:2] == ['even/00.png', 'even/02.png']
     assert source.labels == [0] * 10 + [1] * 10
-    assert source.classes == ['even', 'odd']
+    assert source.classes == ('even', 'odd')
     assert read_source(str(folder), with_labels=False).labels is None
 
 

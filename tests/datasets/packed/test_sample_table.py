@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,11 @@ SAMPLES = [
 
 @pytest.fixture
 def table():
-    return SampleTable.of(SHARDS, SAMPLES, ['cat', 'dog'], dict(short_side=8))
+    return replace(
+        SampleTable.of(SHARDS, SAMPLES),
+        classes=('cat', 'dog'),
+        made=dict(short_side=8),
+    )
 
 
 @pytest.fixture
