@@ -31,6 +31,8 @@ class ImageSet(BaseDataset):
     adds ``img_bytes``.
 
     Args:
+        paths: Arguments of MMEngine's ``BaseDataset`` that say where the
+            images are.
         pipeline: Configs of transforms, or transforms.
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``. None = that of ``CorruptFilesHook``.
@@ -38,7 +40,8 @@ class ImageSet(BaseDataset):
             ``mixmae check-data`` and earlier runs; their paths are absolute,
             or relative to the data set's folder. The other images keep their
             order. A run is resumed with the lists that it started with.
-        others: Arguments of MMEngine's ``BaseDataset``.
+        metainfo, indices, serialize_data, test_mode, lazy_init: As in
+            ``BaseDataset``.
 
     Raises:
         ValueError: The pipeline draws flips that no later step applies.
@@ -50,10 +53,15 @@ class ImageSet(BaseDataset):
     @renamed_arguments(max_broken_share='max_corrupt_ratio')
     def __init__(
         self,
+        paths: dict[str, Any],
         pipeline: Sequence[dict | Callable] = (),
         max_corrupt_ratio: float | None = None,
         exclude: str | Sequence[str] = (),
-        **others: Any,
+        metainfo: dict | None = None,
+        indices: int | Sequence[int] | None = None,
+        serialize_data: bool = True,
+        test_mode: bool = False,
+        lazy_init: bool = False,
     ) -> None:
         self.max_corrupt_ratio = max_corrupt_ratio
         self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
@@ -62,7 +70,15 @@ class ImageSet(BaseDataset):
         steps = [
             one if callable(one) else TRANSFORMS.build(one) for one in pipeline
         ]
-        super().__init__(pipeline=steps, **others)
+        super().__init__(
+            pipeline=steps,
+            metainfo=metainfo,
+            indices=indices,
+            serialize_data=serialize_data,
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+            **paths,
+        )
 
     def full_init(self) -> None:
         """List the images, once."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.image_set import ImageSet
-from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.safe_path import UnsafePathError, path_fault, regular_file
 from mixmae.fileio.shown_text import escape
 from mixmae.registry import DATASETS
@@ -54,9 +53,7 @@ class LmdbImages(ImageSet):
         pipeline: Configs of transforms; the loading transform must be
             ``LoadImage`` or another of this package.
         with_label: Whether to return ``gt_label``, from ``ann_file``.
-        max_corrupt_ratio, exclude: See ``ImageSet``.
-        metainfo, indices, serialize_data, test_mode, lazy_init: As in
-            MMEngine's ``BaseDataset``.
+        others: See ``ImageSet``.
 
     Raises:
         FileNotFoundError: The database or the list does not exist.
@@ -68,20 +65,13 @@ class LmdbImages(ImageSet):
 
     METAINFO = {'dataset_type': 'lmdb_images'}
 
-    @renamed_arguments(max_broken_share='max_corrupt_ratio')
     def __init__(
         self,
         data_root: str,
         ann_file: str = '',
         pipeline: Sequence[dict | Callable] = (),
         with_label: bool = False,
-        max_corrupt_ratio: float | None = None,
-        exclude: str | Sequence[str] = (),
-        metainfo: dict | None = None,
-        indices: int | Sequence[int] | None = None,
-        serialize_data: bool = True,
-        test_mode: bool = False,
-        lazy_init: bool = False,
+        **others: Any,
     ) -> None:
         if with_label and not ann_file:
             raise ValueError(
@@ -90,17 +80,8 @@ class LmdbImages(ImageSet):
             )
         self.with_label = with_label
         self._reader = LmdbReader(os.path.expanduser(data_root))
-        super().__init__(
-            pipeline=pipeline,
-            max_corrupt_ratio=max_corrupt_ratio,
-            exclude=exclude,
-            metainfo=metainfo,
-            ann_file=ann_file and os.path.expanduser(ann_file),
-            indices=indices,
-            serialize_data=serialize_data,
-            test_mode=test_mode,
-            lazy_init=lazy_init,
-        )
+        paths = dict(ann_file=ann_file and os.path.expanduser(ann_file))
+        super().__init__(paths, pipeline, **others)
 
     def load_data_list(self) -> list[dict]:
         """Return keys and, if requested, labels."""

@@ -52,9 +52,7 @@ class PackedImages(ImageSet):
         with_label: Whether to return ``gt_label``, for example for
             fine-tuning. The classes of class folders are in ``metainfo``.
         verify_checksums: Whether to compare the CRC-32 of images.
-        max_corrupt_ratio, exclude: See ``ImageSet``.
-        metainfo, indices, test_mode, lazy_init: As in MMEngine's
-            ``BaseDataset``.
+        others: See ``ImageSet``, except ``serialize_data``.
 
     Raises:
         FileNotFoundError: ``data_root`` does not exist.
@@ -65,9 +63,7 @@ class PackedImages(ImageSet):
 
     METAINFO = {'dataset_type': 'packed_images'}
 
-    @renamed_arguments(
-        check_sums='verify_checksums', max_broken_share='max_corrupt_ratio'
-    )
+    @renamed_arguments(check_sums='verify_checksums')
     def __init__(
         self,
         data_root: str,
@@ -75,12 +71,7 @@ class PackedImages(ImageSet):
         pipeline: Sequence[dict | Callable] = (),
         with_label: bool = False,
         verify_checksums: bool = True,
-        max_corrupt_ratio: float | None = None,
-        exclude: str | Sequence[str] = (),
-        metainfo: dict | None = None,
-        indices: int | Sequence[int] | None = None,
-        test_mode: bool = False,
-        lazy_init: bool = False,
+        **others: Any,
     ) -> None:
         if not data_root:
             raise ValueError(
@@ -90,19 +81,12 @@ class PackedImages(ImageSet):
         self.with_label = with_label
         self.verify_checksums = verify_checksums
         self._reader: ShardReader | None = None
-        super().__init__(
-            pipeline=pipeline,
-            max_corrupt_ratio=max_corrupt_ratio,
-            exclude=exclude,
-            metainfo=metainfo,
+        paths = dict(
             data_root=os.path.expanduser(data_root),
             data_prefix={'img_path': data_prefix},
-            indices=indices,
-            # A SampleList is already compact.
-            serialize_data=False,
-            test_mode=test_mode,
-            lazy_init=lazy_init,
         )
+        # A SampleList is already compact.
+        super().__init__(paths, pipeline, serialize_data=False, **others)
 
     def load_data_list(self) -> SampleList:
         """Return all samples except the excluded ones."""

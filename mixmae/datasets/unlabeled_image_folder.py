@@ -3,11 +3,11 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from mmengine.logging import print_log
 
 from mixmae.datasets.image_set import ImageSet
-from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import cache_beside, list_folder
 from mixmae.fileio.path_list import read_path_list
@@ -37,11 +37,9 @@ class UnlabeledImageFolder(ImageSet):
         pipeline: Configs of transforms; the first must be ``LoadImage`` for
             corrupt files to be replaced.
         suffixes: Suffixes of images, case-insensitive.
-        max_corrupt_ratio, exclude: See ``ImageSet``.
         listing_cache: File of the cached listing; None for the default next to
             the folder; False for no cache.
-        metainfo, indices, serialize_data, test_mode, lazy_init: As in
-            MMEngine's ``BaseDataset``.
+        others: See ``ImageSet``.
 
     Raises:
         FileNotFoundError: The folder or a list does not exist.
@@ -52,7 +50,6 @@ class UnlabeledImageFolder(ImageSet):
 
     METAINFO = {'dataset_type': 'unlabeled_image_folder'}
 
-    @renamed_arguments(max_broken_share='max_corrupt_ratio')
     def __init__(
         self,
         data_root: str = '',
@@ -60,14 +57,8 @@ class UnlabeledImageFolder(ImageSet):
         data_prefix: str = '',
         pipeline: Sequence[dict | Callable] = (),
         suffixes: Sequence[str] = SUFFIXES,
-        max_corrupt_ratio: float | None = None,
-        exclude: str | Sequence[str] = (),
         listing_cache: str | bool | None = None,
-        metainfo: dict | None = None,
-        indices: int | Sequence[int] | None = None,
-        serialize_data: bool = True,
-        test_mode: bool = False,
-        lazy_init: bool = False,
+        **others: Any,
     ) -> None:
         if not data_root and not ann_file:
             raise ValueError(
@@ -81,19 +72,12 @@ class UnlabeledImageFolder(ImageSet):
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
         self.listing_cache = listing_cache
         self._has_folder = bool(data_root or data_prefix)
-        super().__init__(
+        paths = dict(
             ann_file=ann_file and os.path.expanduser(ann_file),
-            metainfo=metainfo,
             data_root=data_root and os.path.expanduser(data_root),
             data_prefix={'img_path': data_prefix},
-            indices=indices,
-            serialize_data=serialize_data,
-            pipeline=pipeline,
-            max_corrupt_ratio=max_corrupt_ratio,
-            exclude=exclude,
-            test_mode=test_mode,
-            lazy_init=lazy_init,
         )
+        super().__init__(paths, pipeline, **others)
 
     def load_data_list(self) -> list[dict]:
         """Return one ``dict(img_path=...)`` per image."""
