@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 import mixmae.datasets.transforms
 import mixmae.evaluation
 import mixmae.models
+from tests.engine.free_port import free_port
 
 # Modules that every run imports are shared by forked processes.
 IMPORTED = (matplotlib, torchvision, mixmae)
@@ -59,6 +60,20 @@ def start(
     process.start()
     _started.append(process)
     return process
+
+
+def start_two_ranks(
+    work: Callable[[], None], folder: Path
+) -> tuple[list[multiprocessing.Process], list[Path]]:
+    """Fork two ranks on CPUs; return them and their logs, ``RANK.log``."""
+    where = dict(WORLD_SIZE=2, MASTER_ADDR='127.0.0.1')
+    where |= dict(MASTER_PORT=free_port(), CUDA_VISIBLE_DEVICES='')
+    logs = [folder / f'{rank}.log' for rank in range(2)]
+    ranks = [
+        start(work, log, RANK=rank, LOCAL_RANK=rank, **where)
+        for rank, log in enumerate(logs)
+    ]
+    return ranks, logs
 
 
 def end_all() -> None:

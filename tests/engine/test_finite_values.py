@@ -68,7 +68,6 @@ def test_a_message_names_three_tensors():
     assert some('abc') == 'a, b, c' and some('abcd') == 'a, b, c, ...'
 
 
-NAN, INF = float('nan'), float('inf')
 OPTIMIZERS = [
     (torch.optim.AdamW, {}),
     (torch.optim.AdamW, dict(fused=True)),

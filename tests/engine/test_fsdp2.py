@@ -24,10 +24,9 @@ from mixmae.distributed.process_group import prepare_process_group
 from mixmae.engine.fsdp2 import is_shard, own_part
 from mixmae.fileio.atomic_write import damage
 from mixmae.registry import HOOKS, MODELS
-from tests.engine.forked import start
+from tests.engine.forked import start_two_ranks
 from tests.engine.numbers_run import assert_equal
 from tests.engine.tiny_run import MODEL, tiny_config
-from tests.faults.faulty_run import free_port
 
 pytestmark = pytest.mark.slow
 SHARDED = dict(
@@ -153,20 +152,7 @@ def train_all(folder: Path) -> None:
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp('sharded')
-    where = dict(WORLD_SIZE=2, MASTER_ADDR='127.0.0.1')
-    where['MASTER_PORT'] = free_port()
-    logs = [folder / f'{rank}.log' for rank in range(2)]
-    ranks = [
-        start(
-            lambda: train_all(folder),
-            log,
-            RANK=rank,
-            LOCAL_RANK=rank,
-            CUDA_VISIBLE_DEVICES='',
-            **where,
-        )
-        for rank, log in enumerate(logs)
-    ]
+    ranks, logs = start_two_ranks(lambda: train_all(folder), folder)
     for rank in ranks:
         rank.join(240)
         # Time limit of ranks that wait for each other after an error.

@@ -20,11 +20,10 @@ from mixmae.cli.command_line import run_tool
 from mixmae.config.failure_report import EXIT_HUNG
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.registry import HOOKS
-from tests.engine.forked import start
+from tests.engine.forked import start_two_ranks
 from tests.engine.network_spaces import Host, two_hosts
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.engine.watchdog_limit import limit_watchdog
-from tests.faults.faulty_run import free_port
 
 pytestmark = pytest.mark.slow
 # Seconds in which the slowest machine gets there.
@@ -158,20 +157,9 @@ def freeze(folder: Path) -> None:
 
 def test_an_unresponsive_store(tmp_path):
     """Needs no root: the processes of rank 0 are stopped."""
-    where = dict(WORLD_SIZE=2, MASTER_ADDR='127.0.0.1')
-    where['MASTER_PORT'] = free_port()
-    logs = [tmp_path / f'{rank}.log' for rank in range(2)]
-    ranks = [
-        start(
-            lambda: run_tool(lambda: freeze(tmp_path)),
-            log,
-            RANK=rank,
-            LOCAL_RANK=rank,
-            CUDA_VISIBLE_DEVICES='',
-            **where,
-        )
-        for rank, log in enumerate(logs)
-    ]
+    ranks, logs = start_two_ranks(
+        lambda: run_tool(lambda: freeze(tmp_path)), tmp_path
+    )
     try:
         ranks[1].join(PATIENCE)
         assert ranks[1].exitcode == EXIT_HUNG, logs[1].read_text()[-3000:]

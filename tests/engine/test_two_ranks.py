@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from functools import partial
 
@@ -21,6 +18,7 @@ from tests.engine.tiny_run import (
     tiny_config,
     write_config,
 )
+from tests.tools.running import dist_train
 
 MASK = CellMask(torch.rand(1, 4, 4, generator=torch.manual_seed(1)) < 0.5, 8)
 
@@ -140,17 +138,7 @@ def test_dist_train_trains_two_processes(tmp_path):
     probe = dict(train_dataloader=loader(7, 3), val_dataloader=loader(7, 3))
     config['custom_hooks'] = [dict(type='ProbeHook', k=1, **probe)]
     path = write_config(tmp_path / 'tiny.py', config)
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
-    environment.update(CUDA_VISIBLE_DEVICES='', PYTHON=sys.executable)
-    done = subprocess.run(
-        ['bash', str(ROOT / 'tools/dist_train.sh'), str(path), '2'],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = dist_train(path, 2)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     checkpoint = torch.load(
         tmp_path / 'run' / 'epoch_1.pth', weights_only=False

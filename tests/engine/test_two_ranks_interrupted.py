@@ -1,8 +1,5 @@
 """Signal to one of two ranks: both save and both resume."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,29 +7,10 @@ import torch
 
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.fileio.atomic_write import damage
-from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.engine.tiny_run import tiny_config, write_config
+from tests.tools.running import dist_train
 
 pytestmark = pytest.mark.slow
-
-
-def train(
-    path: Path, work_dir: Path, *more: str
-) -> subprocess.CompletedProcess:
-    environment = dict(
-        os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''
-    )
-    environment.update(PYTHONPATH=str(ROOT), PYTHON=sys.executable)
-    script = ROOT / 'tools/dist_train.sh'
-    command = [str(script), str(path), '2', '--work-dir', str(work_dir), *more]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
 
 
 def weights(folder: Path) -> dict:
@@ -58,16 +36,17 @@ def test_both_save_and_continue_bit_equal(tmp_path):
     config['custom_hooks'] = [told]
     stopped = write_config(tmp_path / 'stopped.py', config)
 
-    done = train(whole, tmp_path / 'whole')
+    done = dist_train(whole, 2, '--work-dir', tmp_path / 'whole')
     assert done.returncode == 0, done.stderr[-3000:]
-    done = train(stopped, tmp_path / 'run')
+    again = (stopped, 2, '--work-dir', tmp_path / 'run')
+    done = dist_train(*again)
     assert done.returncode != 0
     assert 'exitcode  : 75' in done.stderr, done.stderr[-3000:]
     last = last_checkpoint(tmp_path / 'run')
     assert last.name == 'interrupted.pth' and damage(last) is None
     assert torch.load(last, weights_only=False)['meta']['iter'] == 6
     # Its signal is over; the settings are those of the checkpoint.
-    done = train(stopped, tmp_path / 'run', '--resume')
+    done = dist_train(*again, '--resume')
     assert done.returncode == 0, done.stderr[-3000:]
     wanted = weights(tmp_path / 'whole')
     found = weights(tmp_path / 'run')

@@ -1,9 +1,6 @@
 """NaN on one of two ranks: both skip the update, or both stop."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -14,7 +11,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from tests.engine.numbers_run import numbers_config, written
-from tests.engine.tiny_run import ROOT
+from tests.tools.running import dist_train
 
 pytestmark = pytest.mark.slow
 
@@ -50,23 +47,7 @@ def test_both_ranks_skip_and_both_stop(tmp_path):
         },
     )
     config.dump(tmp_path / 'config.py')
-    environment = dict(
-        os.environ,
-        OMP_NUM_THREADS='1',
-        CUDA_VISIBLE_DEVICES='',
-        PYTHONPATH=str(ROOT),
-        PYTHON=sys.executable,
-    )
-    script = str(ROOT / 'tools/dist_train.sh')
-    done = subprocess.run(
-        ['bash', script, str(tmp_path / 'config.py'), '2'],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    done = dist_train(tmp_path / 'config.py', 2)
     assert done.returncode != 0
     assert 'exitcode  : 2' in done.stderr, done.stderr[-3000:]
     line = '3 updates in a row, up to iteration 12,'

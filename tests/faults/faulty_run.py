@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.fileio.atomic_write import damage
+from tests.engine.free_port import free_port
 from tests.engine.tiny_run import loader as tiny_loader
 from tests.engine.tiny_run import tiny_config, write_config
 from tests.faults.fault_points import Trigger
@@ -73,13 +73,6 @@ def config(
     found['custom_imports'] = dict(imports=['tests.faults.fault_points'])
     name = f'tiny_{ranks}x{workers}{"_measured" * measured}.py'
     return write_config(folder / name, found)
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as one:
-        one.bind(('127.0.0.1', 0))
-        return one.getsockname()[1]
 
 
 class FaultyRun:

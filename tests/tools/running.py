@@ -33,20 +33,36 @@ def run_tool(
     *arguments: object, check: bool = True
 ) -> subprocess.CompletedProcess:
     """Run ``python <arguments>`` from the repository."""
-    environment = dict(os.environ, OMP_NUM_THREADS='1')
-    # So that the tools find tests.engine.tiny_run, too.
-    environment['PYTHONPATH'] = str(ROOT)
-    # As on a machine without a GPU, whatever this one has.
-    environment['CUDA_VISIBLE_DEVICES'] = ''
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
+    done = _run(sys.executable, *arguments)
+    if check and done.returncode:
+        raise AssertionError(done.stdout[-4000:] + done.stderr[-4000:])
+    return done
+
+
+def dist_train(
+    *arguments: object, folder: Path = ROOT
+) -> subprocess.CompletedProcess:
+    """Run ``dist_train.sh <arguments>`` from a folder."""
+    return _run(ROOT / 'tools/dist_train.sh', *arguments, folder=folder)
+
+
+def _run(*words: object, folder: Path = ROOT) -> subprocess.CompletedProcess:
+    environment = dict(
+        os.environ,
+        OMP_NUM_THREADS='1',
+        # Of the scripts.
+        PYTHON=sys.executable,
+        # So that the tools find tests.engine.tiny_run, too.
+        PYTHONPATH=str(ROOT),
+        # As on a machine without a GPU, whatever this one has.
+        CUDA_VISIBLE_DEVICES='',
+    )
+    return subprocess.run(
+        list(map(str, words)),
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    if check and done.returncode:
-        raise AssertionError(done.stdout[-4000:] + done.stderr[-4000:])
-    return done

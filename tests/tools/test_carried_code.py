@@ -7,20 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mixmae.checkpoints.conversion.automatic_conversion import (
-    INCOMING,
-    OUTGOING,
-)
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint, tiny_config
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import call_tool
+from tests.tools.test_trust import CONVERTERS
 
 TOOLS = ROOT / 'tools'
-CONVERTERS = [
-    *(('convert', f'--from={name}') for name in INCOMING),
-    *(('convert', f'--to={name}') for name in OUTGOING),
-    ('model_converters/mixmae_to_onnx',),
-]
 PARTS = ('backbone', 'neck', 'head', 'data_preprocessor')
 # Enough for a file to be taken for an official UM-MAE with a PVT.
 UM_MAE = {

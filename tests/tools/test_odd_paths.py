@@ -1,8 +1,5 @@
 """Paths with spaces and other characters, occupied or read-only folders."""
 
-import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -11,7 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mixmae.fileio.file_lock import WorkDirLock
 from tests.engine.forked import start
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
-from tests.tools.running import call_tool
+from tests.tools.running import call_tool, dist_train
 
 TRAIN, TEST = ROOT / 'tools/train.py', ROOT / 'tools/test.py'
 NAME = "größe 'µ' $x; 数"
@@ -44,17 +41,7 @@ def test_train_resume_and_test(monkeypatch, odd, capsys):
 
 @pytest.mark.slow
 def test_dist_train(odd):
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
-    environment.update(CUDA_VISIBLE_DEVICES='', PYTHON=sys.executable)
-    done = subprocess.run(
-        [str(ROOT / 'tools/dist_train.sh'), odd.name, '1', '--resume'],
-        cwd=odd.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = dist_train(odd.name, 1, '--resume', folder=odd.parent)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (odd.parent / 'a run' / 'epoch_1.pth').is_file()
 

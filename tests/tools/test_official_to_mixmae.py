@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -7,24 +9,12 @@ from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
 from tests.golden import formula
 from tests.models.test_golden_mixmim import build
-from tests.tools.running import ROOT, call_tool
-
-TOOL = ROOT / 'tools' / 'convert.py'
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(run):
     """Call the tool; return its exit status, output and errors."""
-
-    def call(*arguments):
-        status = 0
-        try:
-            call_tool(monkeypatch, TOOL, '--from=official', *arguments)
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return call
+    return partial(run, 'official_to_mixmae')
 
 
 def table(side: int, dims: int, of: int | None = None) -> torch.Tensor:

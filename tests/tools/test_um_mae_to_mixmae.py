@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -17,9 +19,8 @@ from mixmae.registry import MODELS
 from tests.checkpoints.loading.official_um_mae import to_official_um_mae
 from tests.golden import formula
 from tests.golden.um_mae import golden_mask
-from tests.tools.running import ROOT, call_tool
+from tests.tools.running import ROOT
 
-TOOL = ROOT / 'tools' / 'convert.py'
 GOLDEN = formula.figures('ummae')
 KINDS = ('swin', 'pvt')
 # What a config may say that is a default of ours.
@@ -28,18 +29,9 @@ each_kind = pytest.mark.parametrize('kind', KINDS)
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(run):
     """Call the tool; return its exit status, output and errors."""
-
-    def call(*arguments):
-        status = 0
-        try:
-            call_tool(monkeypatch, TOOL, '--from=um-mae', *arguments)
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return call
+    return partial(run, 'um-mae_to_mixmae')
 
 
 def table(side: int, dims: int) -> torch.Tensor:

@@ -15,10 +15,9 @@ from mixmae.config import failure_report
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.engine.hooks.watchdog_hook import WatchdogHook
 from mixmae.registry import HOOKS
-from tests.engine.forked import start
+from tests.engine.forked import start_two_ranks
 from tests.engine.tiny_run import tiny_config
 from tests.engine.watchdog_limit import limit_watchdog
-from tests.faults.faulty_run import free_port
 
 
 @HOOKS.register_module(force=True)
@@ -61,21 +60,9 @@ def train(cfg: Config) -> None:
 @pytest.mark.parametrize('how', ['hang', 'kill'])
 def test_the_first_cause_is_reported_first(tmp_path, how, monkeypatch):
     monkeypatch.setattr(failure_report, 'PATIENCE', 0.2)
-    logs = [tmp_path / f'{rank}.log' for rank in range(2)]
-    where = dict(
-        WORLD_SIZE=2, MASTER_ADDR='127.0.0.1', CUDA_VISIBLE_DEVICES=''
+    ranks, logs = start_two_ranks(
+        lambda: run_tool(lambda: train(config(tmp_path, how))), tmp_path
     )
-    where['MASTER_PORT'] = free_port()
-    ranks = [
-        start(
-            lambda: run_tool(lambda: train(config(tmp_path, how))),
-            log,
-            RANK=rank,
-            LOCAL_RANK=rank,
-            **where,
-        )
-        for rank, log in enumerate(logs)
-    ]
     for rank in ranks:
         rank.join(120)
     said = [log.read_text() for log in logs]
