@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_writer import WRITER
 from mixmae.cli.runner_builder import build_runner
+from mixmae.config.config_paths import type_name
 from mixmae.config.failure_report import ConfigError, end_workers
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
@@ -233,7 +234,7 @@ def measure_iterations(config: Config, count: int) -> MeasuredIterations:
     config.custom_hooks = [
         hook
         for hook in config.get('custom_hooks') or ()
-        if str(hook['type']).split('.')[-1] not in AFTER_EPOCH
+        if type_name(hook) not in AFTER_EPOCH
     ]
     config.load_from, config.resume = None, False
     config.experiment_name = 'measured'

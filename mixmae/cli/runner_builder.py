@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
 
 import mmengine
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.config.config_paths import data_loaders
+from mixmae.config.config_paths import data_loaders, type_name
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import RUNNERS
 
@@ -97,12 +96,6 @@ OF_WORKERS = (
 )
 
 
-def _type(part: Any) -> str:
-    """Return the type of a part of a config, without its scope."""
-    kind = part.get('type', '') if isinstance(part, dict) else ''
-    return str(kind).split('.')[-1]
-
-
 def check_engine(cfg: Config) -> None:
     """Check that the parts of a config can be combined, before they are built.
 
@@ -116,11 +109,11 @@ def check_engine(cfg: Config) -> None:
     wrapper = cfg.get('model_wrapper_cfg') or {}
     if strategy is not None and runner != 'FlexibleRunner':
         raise ValueError(
-            f'strategy={_type(strategy)} is for FlexibleRunner, but '
+            f'strategy={type_name(strategy)} is for FlexibleRunner, but '
             f"runner_type is {runner!r}; set runner_type='FlexibleRunner', or "
             'remove the strategy'
         )
-    if _type(strategy) == DEEPSPEED:
+    if type_name(strategy) == DEEPSPEED:
         folder = _folder_of('deepspeed')
         if folder is None or not (folder / ONEBIT).exists():
             why = 'not installed' if folder is None else 'too new for MMEngine'
@@ -129,7 +122,7 @@ def check_engine(cfg: Config) -> None:
                 f'{why}: pip install deepspeed==0.17.6 (or shard the model '
                 'with FullyShardedModel, which needs no package)'
             )
-    if _type(wrapper) == SHARDED_MODEL and runner != 'ShardedRunner':
+    if type_name(wrapper) == SHARDED_MODEL and runner != 'ShardedRunner':
         raise ValueError(
             f'model_wrapper_cfg={SHARDED_MODEL} needs '
             "runner_type='mixmae.ShardedRunner', which initialises the "
@@ -213,7 +206,7 @@ def use_compile_hook(cfg: Config) -> None:
         cfg: Config; its ``compile`` becomes a default hook.
     """
     options = cfg.get('compile')
-    if options and _type(cfg.get('optim_wrapper')) == AUTOCAST:
+    if options and type_name(cfg.get('optim_wrapper')) == AUTOCAST:
         options = options if isinstance(options, dict) else {}
         hook = dict(type='mixmae.CompileHook', **options)
         cfg.default_hooks = {
@@ -232,7 +225,7 @@ def drop_sharding(cfg: Config) -> None:
         cfg: Config, whose ``model_wrapper_cfg``, ``strategy`` and
             ``runner_type`` are changed.
     """
-    if _type(cfg.get('model_wrapper_cfg')) == SHARDED_MODEL:
+    if type_name(cfg.get('model_wrapper_cfg')) == SHARDED_MODEL:
         cfg.model_wrapper_cfg = None
     cfg.strategy = None
     cfg.runner_type = 'Runner'

@@ -16,6 +16,7 @@ from mmengine.utils import digit_version
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mixmae.config.config_paths import type_name
 from mixmae.registry import MODEL_WRAPPERS, RUNNERS
 
 
@@ -210,7 +211,7 @@ class ShardedRunner(Runner):
         self, model_wrapper_cfg: dict | None, model: nn.Module
     ) -> nn.Module:
         """Initialise the weights if the model will be split; wrap it."""
-        kind = str((model_wrapper_cfg or {}).get('type')).split('.')[-1]
+        kind = type_name(model_wrapper_cfg)
         if not self.distributed or kind != FullyShardedModel.__name__:
             return super().wrap_model(model_wrapper_cfg, model)
         self.model = model.to(get_device())

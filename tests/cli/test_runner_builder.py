@@ -13,7 +13,7 @@ from mixmae.cli.runner_builder import (
     limit_loaders,
     use_compile_hook,
 )
-from mixmae.engine.fsdp2 import ShardedRunner
+from mixmae.engine.fsdp2 import FullyShardedModel, ShardedRunner
 from tests.engine.numbers_run import numbers_config
 from tests.engine.tiny_run import ROOT, tiny_config
 
@@ -72,6 +72,11 @@ def deepspeed(**changes) -> Config:
         (deepspeed(runner_type='Runner'), "runner_type='FlexibleRunner'"),
         (
             Config({**SHARDED, 'runner_type': 'Runner'}),
+            "needs runner_type='mixmae.ShardedRunner'",
+        ),
+        (
+            # As a class, without a registry.
+            Config(dict(model_wrapper_cfg=dict(type=FullyShardedModel))),
             "needs runner_type='mixmae.ShardedRunner'",
         ),
         (

@@ -27,6 +27,7 @@ from mixmae.cli.command_line import (
     run_config,
 )
 from mixmae.cli.runner_builder import build_runner, drop_sharding
+from mixmae.config.config_paths import type_name
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import open_values
 from mixmae.distributed.process_group import prepare_process_group, unwrapped
@@ -116,7 +117,7 @@ def is_pretraining(cfg: Config) -> bool:
 
     A kNN test uses the same model without a mask.
     """
-    if str(cfg.model.type).split('.')[-1] != 'MaskedImageModel':
+    if type_name(cfg.model) != 'MaskedImageModel':
         return False
     return cfg.model.data_preprocessor.get('masking') is not None
 
@@ -178,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         add_details(cfg, Path(args.details))
     # Load strictly: an untrained head must not be evaluated. The kNN test has
     # no head, and its loop loads the backbone strictly itself.
-    if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
+    if type_name(cfg.test_cfg) != 'KNNTestLoop':
         hooks = cfg.get('custom_hooks') or []
         cfg.custom_hooks = [*hooks, dict(type='mixmae.StrictLoadHook')]
     load_only_safely()
@@ -223,7 +224,7 @@ def add_details(cfg: Config, folder: Path) -> None:
     evaluators = stated if isinstance(stated, (list, tuple)) else [stated]
     changed = []
     for one in evaluators:
-        name = str(one.get('type')).split('.')[-1]
+        name = type_name(one)
         if name in OUTPUTS:
             argument, place = OUTPUTS[name]
             one = {**one, argument: str(folder / place)}

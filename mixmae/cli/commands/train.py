@@ -16,6 +16,7 @@ from mixmae.cli.command_line import (
     run_config,
 )
 from mixmae.cli.runner_builder import build_runner, check_engine
+from mixmae.config.config_paths import type_name
 from mixmae.config.failure_report import ConfigError, end_workers
 from mixmae.config.option_values import open_values
 from mixmae.distributed.process_group import (
@@ -186,7 +187,7 @@ def set_precision(cfg: Config) -> None:
                 '--amp: detectors support mixed precision on a GPU only; '
                 'remove it, or set --cfg-options optim_wrapper.dtype=float32'
             )
-    kind = str(wrapper.get('type', 'OptimWrapper')).split('.')[-1]
+    kind = type_name({'type': 'OptimWrapper', **wrapper})
     if kind == 'AutocastOptimWrapper':
         if wrapper.get('dtype') == 'float32':
             wrapper.dtype = dtype
@@ -206,7 +207,7 @@ def drop_validation(cfg: Config) -> None:
     cfg.custom_hooks = [
         hook
         for hook in cfg.get('custom_hooks') or []
-        if not str(hook.get('type')).endswith('ReconstructionHook')
+        if type_name(hook) != 'ReconstructionHook'
     ]
 
 
