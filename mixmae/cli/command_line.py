@@ -183,10 +183,6 @@ def run_config(
                 f'--cfg-options {name}={options[name]} has no effect: '
                 f'--{name.replace("_", "-")} {given} takes precedence'
             )
-    if args.work_dir is not None and not args.work_dir.strip():
-        raise ConfigError(
-            '--work-dir must be the path of a folder, got an empty string'
-        )
     cfg = read_config(args.config, options, unread)
     rename_hooks(cfg._cfg_dict)
     cfg.launcher = args.launcher

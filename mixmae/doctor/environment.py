@@ -16,9 +16,9 @@ import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib import metadata
 
 from mixmae.doctor.remedies import FORKS, TESTED
+from mixmae.version import installed_version
 
 # Each fills in the dict `answer`; an exception is an answer too. Packages
 # follow those they import; packages outside the base tier come last.
@@ -220,13 +220,8 @@ class Facts:
 
 def installed_distributions() -> dict[str, str]:
     """Return name and version of every relevant distribution."""
-    found = {}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: installed_version(name) for name in DISTRIBUTIONS}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def gather() -> Facts:

@@ -113,7 +113,8 @@ class Throughput:
         warm_up: int = 3,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._latest: deque[Iteration] = deque(maxlen=window)
+        # Iterations of the window.
+        self.latest: deque[Iteration] = deque(maxlen=window)
         self._warm_up = warm_up
         self._clock = clock
         self._mark = self._fetched = clock()
@@ -138,7 +139,7 @@ class Throughput:
             if self._began is None:
                 self._began = self._mark
             wait = self._fetched - self._mark
-            self._latest.append(Iteration(images, wait, now - self._mark))
+            self.latest.append(Iteration(images, wait, now - self._mark))
             self._count += 1
         self._mark = now
 
@@ -154,25 +155,14 @@ class Throughput:
             self._began += seconds
 
     @property
-    def latest(self) -> list[Iteration]:
-        """Return the iterations of the window."""
-        return list(self._latest)
-
-    @property
     def images_per_second(self) -> float | None:
         """Return images per second of this process, or None."""
-        seconds = self._seconds()
-        if not seconds:
-            return None
-        return sum(one.images for one in self._latest) / seconds
+        return self._per_second(sum(one.images for one in self.latest))
 
     @property
     def data_wait(self) -> float | None:
         """Return the fraction of the time spent waiting for batches."""
-        seconds = self._seconds()
-        if not seconds:
-            return None
-        return sum(one.wait for one in self._latest) / seconds
+        return self._per_second(sum(one.wait for one in self.latest))
 
     def seconds_for(self, iterations: int) -> float | None:
         """Return the expected time of further iterations, including pauses."""
@@ -180,5 +170,6 @@ class Throughput:
             return None
         return (self._mark - self._began) / self._count * iterations
 
-    def _seconds(self) -> float:
-        return sum(one.seconds for one in self._latest)
+    def _per_second(self, amount: float) -> float | None:
+        seconds = sum(one.seconds for one in self.latest)
+        return amount / seconds if seconds else None

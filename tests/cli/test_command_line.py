@@ -117,16 +117,6 @@ def test_a_work_dir_by_option(tmp_path):
     assert run_config(arguments(path, work_dir='here')).work_dir == 'here'
 
 
-@pytest.mark.parametrize('name', ['', ' '])
-def test_a_work_dir_without_a_name(tmp_path, name):
-    args = arguments(written(tmp_path / 'good.py', 'model = dict()'))
-    args.work_dir = name
-    with pytest.raises(
-        ConfigError, match='--work-dir must be the path of a folder'
-    ):
-        run_config(args)
-
-
 def test_a_plain_option_that_cannot_be_merged_is_one_line(tmp_path):
     path = written(tmp_path / 'good.py', 'model = dict(x=[1])')
     for option in ('model.x.a', 'model.x.0.y', 'model.x.7', 'model.x.-1'):

@@ -12,34 +12,20 @@ compared; beyond --bound nothing is written.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from mixmae.apis.image_preparation import Normalisation
-from mixmae.apis.onnx_export import BOUND, convert, height_and_width
+from mixmae.apis.onnx_export import convert, height_and_width
 from mixmae.apis.trained_network import network_config, trained_backbone
 from mixmae.cli.command_line import CommandParser, run_tool
+from mixmae.cli.commands.export import add_graph_arguments
 from mixmae.config.failure_report import ConfigError
-from mixmae.fileio.safe_path import add_trust_argument
 
 
 def parse_args() -> argparse.Namespace:
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('checkpoint', help='checkpoint file or URL')
-    parser.add_argument('out', type=Path, help='output file, .onnx')
-    parser.add_argument(
-        '--config', help='config file (default: the one in the checkpoint)'
-    )
-    parser.add_argument(
-        '--size',
-        type=int,
-        nargs='+',
-        metavar='PIXELS',
-        help=(
-            'side, or height and width, of the images (default: img_size of '
-            'the backbone)'
-        ),
-    )
+    add_graph_arguments(parser, 'img_size of the backbone')
     parser.add_argument(
         '--stages',
         type=int,
@@ -56,14 +42,6 @@ def parse_args() -> argparse.Namespace:
         default=1,
         help='batch size; 0 = dynamic (default: 1)',
     )
-    parser.add_argument(
-        '--bound',
-        type=float,
-        default=BOUND,
-        help='maximum difference to PyTorch, relative to the largest value '
-        f'(default: {BOUND})',
-    )
-    add_trust_argument(parser)
     return parser.parse_args()
 
 

@@ -33,6 +33,19 @@ from mixmae.fileio.safe_path import add_trust_argument
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = CommandParser(description=__doc__)
     parser.add_argument('checkpoint', help='checkpoint file, or a run')
+    add_graph_arguments(
+        parser, 'that of the test pipeline, or of the crops of a segmentor'
+    )
+    return parser.parse_args(argv)
+
+
+def add_graph_arguments(parser: argparse.ArgumentParser, size: str) -> None:
+    """Add the arguments of a graph: file, config, size, bound.
+
+    Args:
+        parser: The parser.
+        size: Default of the size, in words.
+    """
     parser.add_argument('out', type=Path, help='output file, .onnx')
     parser.add_argument(
         '--config', help='config file (default: the one in the checkpoint)'
@@ -42,8 +55,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         nargs='+',
         metavar='PIXELS',
-        help='side, or height and width, of the images (default: that of the '
-        'test pipeline, or of the crops of a segmentor)',
+        help=f'side, or height and width, of the images (default: {size})',
     )
     parser.add_argument(
         '--bound',
@@ -53,7 +65,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         f'(default: {BOUND})',
     )
     add_trust_argument(parser)
-    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

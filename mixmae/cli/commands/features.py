@@ -69,8 +69,6 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
             f'would be {"maps of " if maps else ""}stages {list(stages)}; set '
             '--stages, or use an .npz file'
         )
-    if out.is_dir():
-        raise ConfigError(f'--out {out} is a folder')
     check_output(out)
 
 

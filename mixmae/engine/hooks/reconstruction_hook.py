@@ -63,36 +63,41 @@ class ReconstructionHook(Hook):
         due = self.every_n_epochs(runner, self.interval)
         if not due and not self.is_last_train_epoch(runner):
             return
-        # Imported here because most epochs draw no panel.
+        samples = held_out_samples(runner, self.num_images)
+        if samples is None:
+            return
         from mixmae.visualization.reconstruction_panel import (
-            predict_mixed,
             reconstruction_panel,
         )
 
-        with model_to_show(runner) as model:
-            # On other ranks.
-            if model is None:
-                return
-            batch = held_out_batch(runner, self.num_images)
-            samples = predict_mixed(model, batch)
-        if not is_main_process():
-            return
         panel = reconstruction_panel(
             samples, max_samples=len(samples), bands=self.bands
         )
         runner.visualizer.add_image(self.name, panel, step=runner.epoch + 1)
 
 
-def held_out_batch(runner: Runner, count: int) -> dict:
-    """Return a collated batch of evenly spaced images of the validation set.
+def held_out_samples(runner: Runner, count: int) -> list | None:
+    """Reconstruct evenly spaced images of the validation set.
 
     Args:
+        runner: The runner; all ranks call it.
         count: Number of images, at most; small sets have fewer.
+
+    Returns:
+        See ``predict_mixed``; None on other ranks than the main one.
     """
-    dataset = runner.val_dataloader.dataset
-    count = min(count, len(dataset))
-    images = [dataset[i * len(dataset) // count] for i in range(count)]
-    return runner.val_dataloader.collate_fn(images)
+    # Imported here because most epochs draw nothing.
+    from mixmae.visualization.reconstruction_panel import predict_mixed
+
+    with model_to_show(runner) as model:
+        if model is None:
+            return None
+        dataset = runner.val_dataloader.dataset
+        count = min(count, len(dataset))
+        images = [dataset[i * len(dataset) // count] for i in range(count)]
+        batch = runner.val_dataloader.collate_fn(images)
+        samples = predict_mixed(model, batch)
+    return samples if is_main_process() else None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mixmae.distributed.process_group import unwrapped
 from mixmae.engine.hooks.reconstruction_hook import (
-    held_out_batch,
+    held_out_samples,
     model_to_show,
 )
 from mixmae.models.masked_image_model import MaskedImageModel
@@ -75,14 +75,17 @@ class ReportHook(Hook):
         model = unwrapped(runner.model)
         if not self._training or isinstance(model, MaskedImageModel):
             return
-        if _framework(runner) in DENSE:
-            self._count(runner, outputs or ())
-            return
         # Fine-tuning only.
         from mixmae.visualization.report.class_predictions import (
+            ClassCounts,
             ClassPrediction,
         )
 
+        if _framework(runner) in DENSE:
+            if self._counts is None:
+                self._counts = ClassCounts(runner.val_dataloader.dataset)
+            self._counts.add(outputs or ())
+            return
         self._predictions += [
             found
             for sample in outputs or ()
@@ -112,30 +115,18 @@ class ReportHook(Hook):
         self._write_page(runner)
         self._training = False
 
-    def _count(self, runner: Runner, samples: Sequence) -> None:
-        from mixmae.visualization.report.class_predictions import ClassCounts
-
-        if self._counts is None:
-            self._counts = ClassCounts(runner.val_dataloader.dataset)
-        self._counts.add(samples)
-
     def _add_reconstructions(self, runner: Runner) -> None:
+        samples = held_out_samples(runner, self.num_images)
+        if samples is None:
+            return
         # Imported at the first validation, as all that draws.
-        from mixmae.visualization.reconstruction_panel import predict_mixed
         from mixmae.visualization.report.reconstruction_views import (
             reconstruction_views,
             view_titles,
         )
 
-        with model_to_show(runner) as model:
-            if model is None:
-                return
-            batch = held_out_batch(runner, self.num_images)
-            samples = predict_mixed(model, batch)
-        if not is_main_process():
-            return
         unit, step = _step(runner)
-        parts = model.data_preprocessor
+        parts = unwrapped(runner.model).data_preprocessor
         content = {
             'unit': unit,
             'step': step,

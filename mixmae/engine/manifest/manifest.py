@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,10 +114,6 @@ class Manifest:
             OSError: It cannot be written; the previous file is unchanged.
         """
         write_text_durably(Path(work_dir) / NAME, self.text())
-
-    def snapshot(self) -> Manifest:
-        """Return a copy that later changes do not affect."""
-        return replace(self, files=copy.deepcopy(self.files))
 
     def current(self, *kinds: str) -> dict[str, WrittenFile]:
         """Return files of some kinds that are not superseded, oldest first."""

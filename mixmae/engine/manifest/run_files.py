@@ -28,7 +28,11 @@ from mixmae.engine.manifest.manifest import (
     is_written_name,
 )
 from mixmae.engine.manifest.run_record import RunRecord
-from mixmae.fileio.atomic_write import SIDECAR, remove_partials
+from mixmae.fileio.atomic_write import (
+    SIDECAR,
+    remove_partials,
+    write_text_durably,
+)
 
 # Key in the message hub: names of the best checkpoints by MMEngine's keys.
 BEST_FILES = 'best_files'
@@ -188,13 +192,13 @@ class RunFiles:
         The writer raises if a folder of the run is missing: it is not created
         again, since its log and checkpoints are lost.
         """
-        snapshot = self.manifest.snapshot()
+        text = self.manifest.text()
 
         def write() -> None:
             for folder in (str(self.work_dir), self.folder):
                 if not self.backend.exists(folder):
                     raise FileNotFoundError(errno.ENOENT, REMOVED, folder)
-            snapshot.write(self.work_dir)
+            write_text_durably(self.work_dir / NAME, text)
 
         WRITER.put(write)
 

@@ -39,7 +39,7 @@ def test_batches_of_any_kind(batch, count, shape):
     hook = ThroughputHook()
     hook._throughput = Throughput(warm_up=0)
     hook.after_train_iter(None, 0, batch)
-    assert hook._throughput._latest[-1].images == count
+    assert hook._throughput.latest[-1].images == count
     assert hook._image_shape == shape
     plain = ThroughputHook(mfu=False)
     plain.after_train_iter(None, 0, batch)
