@@ -14,8 +14,6 @@ from importlib.util import spec_from_loader
 from types import ModuleType
 from typing import Any
 
-from mixmae.deprecation import warn_renamed
-
 PACKAGE = __name__.rpartition('.')[0]
 # Old and new package, relative to ours: modules, as old:new if renamed.
 _MOVED = {
@@ -298,6 +296,9 @@ class RenamedModuleFinder(MetaPathFinder, Loader):
         """Warn."""
         new = MODULES.get(module.__name__.removeprefix(f'{PACKAGE}.'))
         if new is not None:
+            # `mixmae --help` needs nothing of it.
+            from mixmae.deprecation import warn_renamed
+
             warn_renamed(module.__name__, f'{PACKAGE}.{new}')
 
 
