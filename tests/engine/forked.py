@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 import mixmae.datasets.transforms
 import mixmae.evaluation
 import mixmae.models
+from mixmae.config.failure_report import STDERR
 from tests.engine.free_port import free_port
 
 # Modules that every run imports are shared by forked processes.
@@ -40,6 +41,8 @@ def start(
 
     def run() -> None:
         sys.stdout = sys.stderr = log.open('w', buffering=1)
+        # The line of a process that ends at once is written there.
+        os.dup2(sys.stderr.fileno(), STDERR)
         # Logging calls compilers; polling of workers is slow.
         Runner._log_env = lambda *_: None
         torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.2
