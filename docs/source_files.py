@@ -15,8 +15,6 @@ FOLDERS = ('mixmae', 'configs', 'tools', 'benchmarks', 'docs')
 CONFIGS = ('_base_', 'own-')
 # Every script has these.
 UNNAMED = ('main', 'parse_args')
-TABLES = (ast.Dict, ast.Tuple, ast.Set, ast.List)
-READ_ONLY = ('MappingProxyType', 'frozenset')
 
 
 def source_files(root: Path) -> str:
@@ -52,22 +50,16 @@ def _entry(folder: str, path: Path) -> str:
 
 
 def _name(node: ast.stmt) -> str:
-    """Return the name of a public class, function or table, else ''."""
+    """Return the name of a public class, function or constant, else ''."""
     name = ''
     if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
         name = node.name
     elif isinstance(node, (ast.Assign, ast.AnnAssign)):
         target = node.targets[0] if hasattr(node, 'targets') else node.target
-        if isinstance(target, ast.Name) and _is_table(node.value):
-            name = target.id if target.id.isupper() else ''
+        if isinstance(target, ast.Name) and target.id.isupper():
+            name = target.id
     hidden = name.startswith('_') or name in UNNAMED
     return f'`{name}`' if name and not hidden else ''
-
-
-def _is_table(value: ast.expr | None) -> bool:
-    if isinstance(value, ast.Call):
-        return getattr(value.func, 'id', '') in READ_ONLY
-    return isinstance(value, TABLES)
 
 
 def _summary(path: Path) -> str:

@@ -186,7 +186,7 @@ default_hooks = dict(
     throughput=dict(type='mixmae.ThroughputHook'),
     interrupt=dict(type='mixmae.InterruptHook'),
     finite_guard=dict(type='mixmae.FiniteGuardHook'),
-    watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
+    watchdog=dict(type='mixmae.WatchdogHook'),
     report=dict(type='mixmae.ReportHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     step_seed=dict(type='mixmae.StepSeedHook'),

@@ -188,7 +188,7 @@ default_hooks = dict(
     # Updates by NaN or infinity are left out; too many in a row stop the run.
     finite_guard=dict(type='FiniteGuardHook', max_skips=5),
     # A rank that hangs is named, with its stack, and all end.
-    watchdog=dict(type='WatchdogHook', timeout=540),
+    watchdog=dict(type='WatchdogHook'),
     # Corrupt files are replaced, counted and listed in corrupt_files.txt.
     corrupt_files=dict(type='CorruptFilesHook', max_corrupt_ratio=0.01),
     update_border=dict(type='AccumulationBoundaryHook'),

@@ -14,7 +14,7 @@ default_hooks = dict(
     # stop the run.
     finite_guard=dict(type='mixmae.FiniteGuardHook', max_skips=5),
     # A rank that hangs is named, with its stack, and all end.
-    watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
+    watchdog=dict(type='mixmae.WatchdogHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # What is random in a step depends on (seed, rank, iteration) only: a
     # resumed run draws what the uninterrupted one would have drawn.
