@@ -56,16 +56,12 @@ def from_huggingface(source: Source) -> Conversion:
         ValueError: The file has no such backbone, it has learned absolute
             positions, or one of query, key and value is missing.
     """
-    found = [
-        re.fullmatch(rf'([\w.]*){re.escape(_PATCHES)}', key)
-        for key in source.state
-    ]
-    prefixes = [one[1] for one in found if one]
-    if not prefixes:
+    patches = [key for key in source.state if key.endswith(_PATCHES)]
+    if not patches:
         raise ValueError(
             f'not a Swin of Hugging Face: {source.path} has no {_PATCHES}'
         )
-    prefix = prefixes[0]
+    prefix = patches[0].removesuffix(_PATCHES)
     if f'{prefix}embeddings.position_embeddings' in source.state:
         raise ValueError(
             'a Swin with learned absolute positions '

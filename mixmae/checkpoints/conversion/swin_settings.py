@@ -90,12 +90,12 @@ class SwinSettings:
                 f'the config has a backbone of type {config.get("type")}, but '
                 'only mixmae.MIMSwin can be converted'
             )
-        for key, plain in _PLAIN.items():
-            if config.get(key, plain) != plain:
-                refuse(
-                    'a Swin that other code bases can build',
-                    [f'it has {key}={config[key]!r}, not {plain!r}'],
-                )
+        objections = [
+            f'it has {key}={config[key]!r}, not {plain!r}'
+            for key, plain in _PLAIN.items()
+            if config.get(key, plain) != plain
+        ]
+        refuse('a Swin that other code bases can build', objections)
         found = settings_from_shapes(state)
         claims = {
             'window_sizes': tuple(

@@ -29,7 +29,7 @@ from mixmae.checkpoints.io.plain_values import plain_values
 from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 from mixmae.fileio.atomic_write import difference, sidecar
 from mixmae.fileio.safe_path import FLAG, trusted
-from mixmae.fileio.shown_text import shortened
+from mixmae.fileio.shown_text import cause_of, shortened
 from mixmae.version import unpickler_flaw
 
 
@@ -188,13 +188,12 @@ def _executed(file: BinaryIO, name: str, error: NotAllowed | Malformed) -> Any:
     # Its code may raise any exception.
     except Exception as cause:
         raise ValueError(
-            f'{name} cannot be loaded, not even with {FLAG}: '
-            f'{type(cause).__name__}: {shortened(_first_line(cause))}'
+            f'{name} cannot be loaded, not even with {FLAG}: {cause_of(cause)}'
         ) from None
 
 
 def _cause(error: Exception) -> str:
-    text = _first_line(error)
+    text = (str(error) or 'it ends early').splitlines()[0]
     # Not reported as lack of memory if the file states wrong sizes.
     if isinstance(error, MemoryError) or re.search('alloc', text):
         return 'it requests more memory than is available'
@@ -206,10 +205,6 @@ def _cause(error: Exception) -> str:
         text = 'its pickle uses values that it does not define'
     # The advice after the first sentence does not help.
     return shortened(text.split('. ')[0].rstrip('.'))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else 'it ends early'
 
 
 @cache

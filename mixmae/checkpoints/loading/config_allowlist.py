@@ -98,19 +98,17 @@ def registered_parts(
             )
         ):
             raise _refusal(source, f'type={config["type"]!r}', allowed, names)
-        return {
-            key: registered_parts(
-                value, registries, source, scope, allowed, names
-            )
-            for key, value in config.items()
-            if key != 'init_cfg'
-        }
+
+    def copied(value: Any) -> Any:
+        return registered_parts(
+            value, registries, source, scope, allowed, names
+        )
+
+    if isinstance(config, Mapping):
+        parts = {k: v for k, v in config.items() if k != 'init_cfg'}
+        return {key: copied(value) for key, value in parts.items()}
     if isinstance(config, (list, tuple)):
-        parts = [
-            registered_parts(value, registries, source, scope, allowed, names)
-            for value in config
-        ]
-        return type(config)(parts)
+        return type(config)(map(copied, config))
     return config
 
 
