@@ -115,12 +115,7 @@ def _differ(one: Config, other: Config, unread: Set[str]) -> bool:
 
 
 def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:
-    """Execute the files of a config with inserted statements.
-
-    Args:
-        cfg: Config as its files define it.
-        assignments: Statements by name of the variable.
-    """
+    """Execute the files of a config with statements for its variables."""
     pending = {
         name: f'{name} = {_literal(cfg[name])}'
         for name in SHARED_VARIABLES
@@ -149,9 +144,7 @@ def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:
 def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
     """Call a function with each Python file of a config before its execution.
 
-    Args:
-        change: Function that receives MMEngine's copy of a file and may change
-            it; a file comes before its bases.
+    It may change the file, MMEngine's copy. A file comes before its bases.
     """
     substitute = Config._pre_substitute_base_vars
 
@@ -178,17 +171,11 @@ def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
 
 
 class _Insertion(ast.NodeTransformer):
-    """Insert statements after assignments of variables.
-
-    Args:
-        statements: Statements by name of the variable.
-
-    Attributes:
-        found: Variables that the file assigns.
-    """
+    """Insert statements, by name of the variable, after assignments of it."""
 
     def __init__(self, statements: Mapping[str, str]) -> None:
         self.statements = statements
+        # Variables that the file assigns.
         self.found: set[str] = set()
 
     def _assigned(self, node: ast.AST) -> list[ast.AST]:

@@ -121,11 +121,7 @@ def _value(text: str) -> Any:
 
 
 def _literal(text: str) -> Any:
-    """Return the value of a Python or JSON literal, or of a number.
-
-    Raises:
-        ValueError: The text is not a literal.
-    """
+    """Return the value of a Python or JSON literal, or of a number."""
     if text.lower() in WORDS:
         return WORDS[text.lower()]
     for read in (json.loads, ast.literal_eval, int, float):

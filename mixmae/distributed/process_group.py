@@ -168,11 +168,8 @@ def end_process_group() -> None:
 def on_main_rank(work: Callable[[], T]) -> T:
     """Call a function on the main rank only; all ranks get the result.
 
-    All ranks must call it at the same time. An exception on the main rank is
-    raised on all ranks.
-
-    Args:
-        work: Function whose result can be pickled.
+    All ranks must call it at the same time; the result must be picklable. An
+    exception on the main rank is raised on all ranks.
     """
     outcome: list[Any] = [None, None]
     failure: Exception | None = None

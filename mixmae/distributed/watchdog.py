@@ -58,12 +58,10 @@ class Watchdog:
 
     Args:
         store: A ``torch.distributed`` store that all ranks share.
-        rank: Rank of this process.
-        world_size: Number of ranks.
-        timeout: Seconds.
+        rank, world_size: Of this process.
+        timeout, grace: Seconds.
         on_hang: Called once, with the line to print; it should end the
             process.
-        grace: Seconds.
         poll: Seconds between two checks.
     """
 
@@ -137,9 +135,6 @@ class Watchdog:
 
         A store whose machine is down does not answer, not even with an error.
         A separate thread asks it, which may block forever.
-
-        Raises:
-            Exception: The store's own, or ``TimeoutError``.
         """
         if self._answer is None:
             self._answer = queue.SimpleQueue()

@@ -66,11 +66,7 @@ def to_bare(source: Source, from_task: bool = False) -> Conversion:
 
 
 def _remark(source: Source, from_task: bool) -> str:
-    """Return the remark for weights of another task; '' for ours.
-
-    Raises:
-        ValueError: Weights of another task without ``from_task``.
-    """
+    """Return the remark for weights of another task; '' for ours."""
     try:
         backbone_state(source.state)
     except ValueError as error:

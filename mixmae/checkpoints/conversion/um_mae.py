@@ -128,15 +128,7 @@ def _backbone(
 ) -> dict[str, Any]:
     """Return the config of the official backbone with these tensors.
 
-    Args:
-        source: Checkpoint, for messages.
-        state: State dict in our names, with prefixes.
-        pretraining: Whether it is of pretraining rather than fine-tuning.
-        sides: Sides of position grids by official name.
-
-    Raises:
-        ValueError: Tensors that determine sizes are missing, or heads are
-            unknown.
+    ``sides`` are those of position grids by official name.
     """
     stages = range(count_numbered(state, 'backbone.stages.'))
     depths = tuple(
@@ -207,11 +199,7 @@ def _backbone(
 
 
 def _neck(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the config of the ``UMMAENeck`` with these tensors.
-
-    Raises:
-        ValueError: Tensors that determine sizes are missing.
-    """
+    """Return the config of the ``UMMAENeck`` with these tensors."""
     neck = without_prefix(state, 'neck.')
     config = decoder_config(neck, num_heads=16, norm_eps=_NORM_EPS)
     dims = config['decoder']['embed_dims']

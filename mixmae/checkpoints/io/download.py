@@ -113,11 +113,7 @@ def _local_rank() -> int:
 
 
 def _provide(path: Path, address: str, wanted: str) -> None:
-    """Make sure that the right file exists.
-
-    Raises:
-        OSError, HTTPException, ValueError: It cannot be obtained.
-    """
+    """Make sure that the right file exists."""
     if path.is_file() and digest_of(path).startswith(wanted):
         return
     path.unlink(missing_ok=True)

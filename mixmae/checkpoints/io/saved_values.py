@@ -3,8 +3,9 @@
 A pickle calls ``numpy.dtype``, ``numpy.ndarray`` and others with arguments of
 its own and sets the state of the result. NumPy trusts both: a forged dtype
 makes it read any address. The classes and functions of this module take the
-same arguments, check them and store plain numbers. The real objects are
-created once the whole pickle has been read (``plain_values``).
+same arguments, check them and store plain numbers; other arguments raise
+``Malformed``, or ``NotAllowed`` for what other software saves. The real
+objects are created once the whole pickle has been read (``plain_values``).
 """
 
 from __future__ import annotations
@@ -48,11 +49,7 @@ class SavedValue(ABC):
 
     @abstractmethod
     def value(self) -> Any:
-        """Return the real object.
-
-        Raises:
-            NotAllowed, Malformed: The state is not valid.
-        """
+        """Return the real object, if the state is valid."""
 
 
 class SavedDtype(SavedValue):
@@ -71,12 +68,7 @@ class SavedDtype(SavedValue):
         self.state = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
-        """Store the byte order.
-
-        Raises:
-            Malformed: The state has anything else: fields, subarrays,
-                metadata.
-        """
+        """Store the byte order; fields, subarrays and metadata are refused."""
         # Version, byte order, subarray, names, fields, size, alignment, flags.
         if (
             type(state) is not tuple
@@ -90,22 +82,14 @@ class SavedDtype(SavedValue):
         self.state = np.dtype(state[1] + self.value().str[1:])
 
     def value(self) -> np.dtype:
-        """Return the real object.
-
-        Raises:
-            Malformed: It was never called.
-        """
+        """Return the real object."""
         if not hasattr(self, 'state'):
             raise Malformed('a numpy.dtype without a name')
         return self.state
 
 
 class SavedArray(SavedValue):
-    """A numeric ``numpy.ndarray``; its content is in its state.
-
-    Raises:
-        Malformed: It is called with other content, as in no real file.
-    """
+    """A numeric ``numpy.ndarray``; its content is in its state."""
 
     __slots__ = ()
 
@@ -114,11 +98,7 @@ class SavedArray(SavedValue):
             raise Malformed('a call of numpy.ndarray')
 
     def value(self) -> np.ndarray:
-        """Return the array, with its own memory.
-
-        Raises:
-            Malformed: The bytes do not fit the shape and dtype.
-        """
+        """Return the array, with its own memory."""
         state = getattr(self, 'state', None)
         if type(state) is not tuple or len(state) != 5:
             raise Malformed('a numpy.ndarray without its content')
@@ -153,11 +133,7 @@ class SavedHistory(SavedValue):
     __slots__ = ()
 
     def value(self) -> HistoryBuffer:
-        """Return the real object.
-
-        Raises:
-            Malformed: It holds anything other than numbers.
-        """
+        """Return the real object."""
         state = getattr(self, 'state', None)
         found = state if type(state) is dict else {}
         length = found.get('max_length')
@@ -181,11 +157,7 @@ class SavedNamespace(SavedValue):
     __slots__ = ()
 
     def value(self) -> argparse.Namespace:
-        """Return the real object; the caller checks its content.
-
-        Raises:
-            Malformed: Its state is not a dict with text keys.
-        """
+        """Return the real object; the caller checks its content."""
         state = getattr(self, 'state', None)
         if type(state) is not dict or any(type(k) is not str for k in state):
             raise Malformed('an argparse.Namespace without names')
@@ -195,11 +167,7 @@ class SavedNamespace(SavedValue):
 
 
 def rebuild_array(kind: Any, shape: Any, _: Any) -> SavedArray:
-    """``numpy.core.multiarray._reconstruct``: an array without content.
-
-    Raises:
-        Malformed: It is of another class, or has content already.
-    """
+    """``numpy.core.multiarray._reconstruct``: an array without content."""
     array = isinstance(kind, type) and issubclass(kind, SavedArray)
     if not array or type(shape) is not tuple or shape != (0,):
         raise Malformed('a numpy.ndarray of another class')
@@ -207,11 +175,7 @@ def rebuild_array(kind: Any, shape: Any, _: Any) -> SavedArray:
 
 
 def rebuild_scalar(dtype: Any, data: Any) -> np.generic:
-    """``numpy.core.multiarray.scalar``: one number.
-
-    Raises:
-        Malformed: The bytes are not a number of this dtype.
-    """
+    """``numpy.core.multiarray.scalar``: one number."""
     if not isinstance(dtype, SavedDtype) or type(data) is not bytes:
         raise Malformed('a NumPy scalar that is no number')
     kind = dtype.value()
@@ -221,11 +185,7 @@ def rebuild_scalar(dtype: Any, data: Any) -> np.generic:
 
 
 def rebuild_slice(*bounds: Any) -> slice:
-    """``slice`` of integers.
-
-    Raises:
-        Malformed: Other bounds.
-    """
+    """``slice`` of integers."""
     numbers = all(type(bound) in (int, type(None)) for bound in bounds)
     if not numbers or not 1 <= len(bounds) <= 3:
         raise Malformed('a slice of other things than integers')
@@ -245,9 +205,6 @@ def encoded(text: Any, encoding: Any = 'latin1') -> bytes:
     """``_codecs.encode``, which pickles call for bytes.
 
     PyTorch releases after 2.4 have it on their own list.
-
-    Raises:
-        Malformed: Another encoding.
     """
     if type(text) is not str or encoding != 'latin1':
         raise Malformed('bytes in another encoding than latin1')

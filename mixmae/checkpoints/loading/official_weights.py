@@ -161,11 +161,9 @@ def from_official_um_mae(
 
 
 def _key_map(places: list[tuple[int, int]], learned: bool) -> KeyMap:
-    """Return the templates for blocks at given places.
+    """Return the templates for blocks at places (stage, index in it).
 
-    Args:
-        places: (stage, index in it) of each block, in order.
-        learned: Whether positions are a parameter, not a frozen table.
+    ``learned`` positions are a parameter, not a frozen table.
     """
     pairs = []
     for block, (stage, index) in enumerate(places):
