@@ -167,14 +167,9 @@ class Conversion:
 
 
 def check_suffix(path: Path, bare: bool) -> None:
-    """Check the suffix of a converted file.
+    """Raise ``ValueError`` unless the suffix is that of the format.
 
-    Args:
-        path: Target file.
-        bare: Whether it will be a backbone in safetensors format.
-
-    Raises:
-        ValueError: The suffix is not that of the format.
+    A ``bare`` backbone is a safetensors file.
     """
     suffix = '.safetensors'
     if bare != (path.suffix == suffix):

@@ -115,11 +115,7 @@ class InitialWeights:
         return f'{self.path} is {self.kind}: {loaded}, {total}{notes}'
 
     def write(self, path: str | os.PathLike) -> None:
-        """Write a checkpoint that backbone and neck load.
-
-        Raises:
-            ValueError: The suffix is that of a safetensors file.
-        """
+        """Write a checkpoint, no safetensors file, that both parts load."""
         Conversion(self.state, self.report, self.model, self.path).write(
             Path(path)
         )

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.conversion import Source
@@ -35,9 +34,8 @@ def release(
     checkpoint: str | os.PathLike,
     out: str | os.PathLike,
     card: Mapping[str, Any] | None = None,
-    dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write a pretraining as a safetensors file.
+    """Write a pretraining as a safetensors file of half precision.
 
     The file holds backbone, neck and head, and in its header the config of the
     model and its test pipeline, so that it is used like the checkpoint of the
@@ -47,15 +45,15 @@ def release(
         checkpoint: Checkpoint of a pretraining by mixmae.
         out: File to write, which ends in ``.safetensors``.
         card: Texts of ``CARD``, and ``figures``, a dict of numbers by name.
-        dtype: Type of the floating-point tensors.
 
     Raises:
         ValueError: No such checkpoint, a card with other entries, or weights
-            that ``dtype`` cannot hold.
+            beyond half precision.
     """
     if Path(out).suffix != '.safetensors':
         raise ValueError(f'{out} must end in .safetensors')
-    card = checked_card(card or {})
+    card = dict(card or {})
+    _check_card(card)
     content = safe_load(os.fspath(checkpoint))
     shown = public_address(str(checkpoint))
     meta = content.get('meta')
@@ -68,7 +66,7 @@ def release(
             'records its config'
         )
     state = {
-        key: _narrowed(key, value, dtype)
+        key: _halved(key, value)
         for key, value in state_dict_of(content, shown).items()
         if key.startswith(PARTS)
     }
@@ -93,7 +91,7 @@ def read_card(path: str | os.PathLike) -> dict[str, Any]:
     """Read a card from a JSON file.
 
     Raises:
-        ValueError: It is missing, no JSON object, or has other entries.
+        ValueError: It is missing, or no JSON object.
     """
     try:
         card = json.loads(Path(path).read_text('utf-8'))
@@ -103,15 +101,11 @@ def read_card(path: str | os.PathLike) -> dict[str, Any]:
         raise ValueError(f'{path} is not a JSON file') from None
     if not isinstance(card, dict):
         raise ValueError(f'{path} must hold a JSON object')
-    return checked_card(card)
+    return card
 
 
-def checked_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a card after checking its entries.
-
-    Raises:
-        ValueError: An unknown entry, or one of another type.
-    """
+def _check_card(card: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for an unknown entry, or one of another type."""
     for name, value in card.items():
         if name in CARD:
             valid, wanted = isinstance(value, str), 'text'
@@ -128,16 +122,15 @@ def checked_card(card: Mapping[str, Any]) -> dict[str, Any]:
             )
         if not valid:
             raise ValueError(f'card: {name} must be {wanted}, got {value!r}')
-    return dict(card)
 
 
-def _narrowed(key: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+def _halved(key: str, value: Tensor) -> Tensor:
     if not value.is_floating_point():
         return value
-    narrow = value.to(dtype)
-    if not torch.isfinite(narrow).all():
-        raise ValueError(f'{key} has values that {dtype} cannot hold')
-    return narrow
+    half = value.half()
+    if not half.isfinite().all():
+        raise ValueError(f'{key} has values that {half.dtype} cannot hold')
+    return half
 
 
 def _without_starts(part: Any) -> Any:

@@ -75,7 +75,7 @@ def test_cards_with_other_entries_are_refused(card, problem, tmp_path):
     path = tmp_path / 'card.json'
     path.write_text(card if isinstance(card, str) else json.dumps(card))
     with pytest.raises(ValueError, match=problem):
-        read_card(path)
+        release('x.pth', tmp_path / 'x.safetensors', read_card(path))
 
 
 def test_weights_beyond_half_precision_are_refused(run, tmp_path):
