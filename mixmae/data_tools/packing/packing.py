@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -141,26 +141,21 @@ def _describe(report: PackReport, table: SampleTable, folder: Path) -> None:
             report.bad = read_corrupt_files(folder / name)
 
 
+@dataclass
 class _Packing:
     """Packing into one folder."""
 
-    def __init__(
-        self,
-        source: PackSource,
-        partial: Path,
-        settings: PackSettings,
-        made: dict[str, Any],
-    ) -> None:
-        self.source = source
-        self.partial = partial
-        self.settings = settings
-        self.made = made
-        self.report = PackReport()
-        # Detail of the first file that could not be packed, in this call.
-        self.first_fault = ''
-        # Next file of the source, and its next tile: all earlier ones are in
-        # shards, or bad.
-        self.next, self.tile = 0, 0
+    source: PackSource
+    partial: Path
+    settings: PackSettings
+    made: dict[str, Any]
+    report: PackReport = field(default_factory=PackReport)
+    # Detail of the first file that could not be packed, in this call.
+    first_fault: str = ''
+    # Next file of the source, and its next tile: all earlier ones are in
+    # shards, or bad.
+    next: int = 0
+    tile: int = 0
 
     def run(
         self, workers: int, progress: Callable[[int, int, str], None]

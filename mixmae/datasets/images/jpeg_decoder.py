@@ -8,6 +8,7 @@ bit-identical.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = 0xC2
 USUAL_FRAMES = (0xC0, 0xC1, PROGRESSIVE)
 LOSSLESS, HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)
+# Precision, height, width and number of bands in a frame segment.
+FRAME, HEIGHT = struct.Struct('>BHHB'), struct.Struct('>H')
 SCAN = 0xDA
 APP1 = 0xE1
 # Extra rows below the last required one: its colours are interpolated from
@@ -70,9 +73,11 @@ def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
         if marker in USUAL_FRAMES:
             if found is not None or end - start < 6 or end > len(data):
                 return None
-            found = _frame(data, start, marker)
-            if found is None:
+            bits, height, width, bands = FRAME.unpack_from(data, start)
+            # A height of 0 means that it follows after the pixels.
+            if bits != 8 or bands not in (1, 3) or not height * width:
                 return None
+            found = JpegHeader(height, width, start + 1, marker != PROGRESSIVE)
         elif marker == APP1:
             if _may_be_turned(bytes(data[start:end])):
                 return None
@@ -91,7 +96,7 @@ def unsupported_frame(data: bytes | memoryview) -> str:
     for marker, start, _ in _segments(data):
         if marker not in FRAMES or start + 8 > len(data):
             continue
-        bits, bands = data[start], data[start + 5]
+        bits, _, _, bands = FRAME.unpack_from(data, start)
         if marker in LOSSLESS:
             return 'lossless'
         if marker in HIERARCHICAL:
@@ -115,18 +120,6 @@ def _segments(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
         if marker == SCAN:
             return
         at = end
-
-
-def _frame(
-    data: bytes | memoryview, at: int, marker: int
-) -> JpegHeader | None:
-    """Parse a frame segment from its precision on."""
-    height = data[at + 1] << 8 | data[at + 2]
-    width = data[at + 3] << 8 | data[at + 4]
-    # A height of 0 means that it follows after the pixels.
-    if data[at] != 8 or data[at + 5] not in (1, 3) or not height * width:
-        return None
-    return JpegHeader(height, width, at + 1, marker != PROGRESSIVE)
 
 
 def _may_be_turned(segment: bytes) -> bool:
@@ -194,8 +187,7 @@ def decode_jpeg_part(
     source: bytes | memoryview | bytearray = data
     if cut:
         source = bytearray(data)
-        source[header.height_at] = height >> 8
-        source[header.height_at + 1] = height & 255
+        HEIGHT.pack_into(source, header.height_at, height)
     else:
         height = header.height
     width = -(-header.width // shrink)

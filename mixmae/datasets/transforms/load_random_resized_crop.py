@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from numpy import ndarray
 
-from mixmae.datasets.images.image_decoding import WHITE
 from mixmae.datasets.images.image_diagnosis import jpeg_content
 from mixmae.datasets.images.image_file import read_image
 from mixmae.datasets.images.jpeg_decoder import (
@@ -94,8 +93,7 @@ class LoadRandomResizedCrop(LoadImage):
             the image is taken.
         interpolation: 'bicubic' or 'bilinear'.
         exact: Decode all pixels, and resize with Pillow.
-        background, min_side, max_pixels, value_range, extra_band, channels:
-            As in ``LoadImage``.
+        loading: Arguments of ``LoadImage``, except ``draft_side``.
 
     Raises:
         ValueError: An argument is out of range.
@@ -110,21 +108,9 @@ class LoadRandomResizedCrop(LoadImage):
         max_attempts: int = 10,
         interpolation: str = 'bicubic',
         exact: bool = False,
-        background: tuple[int, int, int] = WHITE,
-        min_side: int = 1,
-        max_pixels: int | None = None,
-        value_range: tuple[float, float] | Literal['auto'] | None = None,
-        extra_band: str | None = None,
-        channels: int = 3,
+        **loading: Any,
     ) -> None:
-        super().__init__(
-            background,
-            min_side=min_side,
-            max_pixels=max_pixels,
-            value_range=value_range,
-            extra_band=extra_band,
-            channels=channels,
-        )
+        super().__init__(draft_side=None, **loading)
         self.size = _checked_size(scale)
         self.range = CropRange(
             _checked_range('crop_ratio_range', crop_ratio_range, 1.0),
