@@ -13,7 +13,7 @@ from mixmae.datasets.labels.class_folders import (
 )
 from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN, SUFFIXES
-from mixmae.fileio.image_listing import is_folder, list_folder
+from mixmae.fileio.image_listing import check_folder, is_folder, list_folder
 from mixmae.fileio.safe_path import UnsafePathError, path_below
 
 WORDNET_ID = re.compile(r'n\d{8}$')
@@ -45,13 +45,9 @@ def _verify_split(
 ) -> ClassFolders:
     """Verify one split; return its classes."""
     split = folder.name
-    try:
-        with os.scandir(folder) as entries:
-            below = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise ValueError(
-            f'the folder {folder} cannot be listed: {error.strerror}'
-        ) from None
+    check_folder(folder)
+    with os.scandir(folder) as entries:
+        below = sorted(entries, key=lambda entry: entry.name)
     folders = [e.name for e in below if is_folder(e)]
     loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
     if loose:

@@ -3,7 +3,6 @@
 ``read_coco`` reads the file.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from mixmae.datasets.labels.instance_faults import (
     mask_fault,
 )
 from mixmae.datasets.labels.label_fault import LabelFault
-from mixmae.fileio.safe_path import path_fault, regular_file
+from mixmae.fileio.safe_path import path_fault, read_json
 
 # Pillow opens no image this wide; larger values are typing errors.
 LARGEST_SIDE = 1_000_000
@@ -31,11 +30,10 @@ def read_coco(path: str | Path) -> dict:
             truncated), or lacks one of the three lists of a COCO file.
     """
     try:
-        with open(path, encoding='utf-8', opener=regular_file) as file:
-            content = json.load(file)
+        content = read_json(path)
     except OSError as error:
         raise ValueError(f'{path}: {error.strerror or error}') from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         fix = 'possibly truncated; download or write it again'
         if 'BOM' in str(error):
             fix = 'save it as UTF-8 without a byte order mark'

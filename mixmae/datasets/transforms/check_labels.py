@@ -1,6 +1,5 @@
 """Checks of boxes, masks and label maps: raise at an invalid annotation."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from mixmae.datasets.labels.instance_faults import (
     box_fault,
     mask_fault,
 )
+from mixmae.fileio.safe_path import read_json
 from mixmae.registry import TRANSFORMS
 
 
@@ -136,9 +136,7 @@ def _image(results: dict) -> str:
 def _annotation_id(ann_file: str, image_id: Any, box: Any) -> Any:
     """Return the annotation id, which mmdet does not pass on; or None."""
     try:
-        with open(ann_file, encoding='utf-8') as file:
-            annotations = json.load(file)['annotations']
-        for entry in annotations:
+        for entry in read_json(ann_file)['annotations']:
             x, y, width, height = entry['bbox']
             corners = [x, y, x + width, y + height]
             # As text, because NaN does not equal itself.
