@@ -18,7 +18,6 @@ from numpy import ndarray
 from torch import Tensor
 from tqdm import tqdm
 
-from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
 from mixmae.datasets.images.pixel_conversion import scaled
@@ -50,12 +49,7 @@ class ImageInput:
         Raises:
             ValueError: The file cannot be read.
         """
-        if self.pixels is not None:
-            return self.pixels
-        try:
-            return load(self.name)
-        except CorruptImageError as error:
-            raise ValueError(str(error)) from error
+        return load(self.name) if self.pixels is None else self.pixels
 
 
 def list_inputs(

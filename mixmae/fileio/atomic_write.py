@@ -257,7 +257,7 @@ def _write_durably(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def digest_of(path: Path) -> str:
+def digest_of(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, 'rb', opener=regular_file) as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from pathlib import Path
+from contextlib import suppress
 
 from mixmae.fileio.atomic_write import digest_of
 from mixmae.fileio.safe_path import regular_file
@@ -25,17 +25,13 @@ def find_copies(paths: Sequence[str]) -> dict[int, int]:
     """
     if len(paths) > MOST_FILES:
         return {}
-    candidates: list[Sequence[int]] = [range(len(paths))]
+    groups: list[Sequence[int]] = [range(len(paths))]
     # Compressed files of one size mostly differ in their last bytes.
-    for read in (os.path.getsize, _tail, _digest):
-        candidates = [
-            group
-            for same in candidates
-            for group in _equal(
-                same, [_property(read, paths[i]) for i in same]
-            )
+    for read in (os.path.getsize, _tail, digest_of):
+        groups = [
+            same for group in groups for same in _equal(paths, group, read)
         ]
-    return {copy: first for first, *copies in candidates for copy in copies}
+    return {copy: first for first, *copies in groups for copy in copies}
 
 
 def copy_notes(
@@ -95,29 +91,19 @@ def copy_notes(
 
 
 def _equal(
-    indices: Sequence[int], keys: Sequence[Hashable]
+    paths: Sequence[str],
+    indices: Sequence[int],
+    read: Callable[[str], Hashable],
 ) -> list[Sequence[int]]:
-    """Group indices by keys, without those whose key is None or unique."""
+    """Group files by what is read; without empty, unreadable, unique ones."""
     groups: dict[Hashable, list[int]] = {}
-    for index, key in zip(indices, keys):
-        if key is not None:
-            groups.setdefault(key, []).append(index)
-    return [group for group in groups.values() if len(group) > 1]
-
-
-def _property(read: Callable[[str], Hashable], path: str) -> Hashable:
-    """Return a property of a file, None if it is empty or unreadable."""
-    try:
-        return read(path) or None
-    except OSError:
-        return None
+    for index in indices:
+        with suppress(OSError):
+            groups.setdefault(read(paths[index]), []).append(index)
+    return [group for key, group in groups.items() if key and len(group) > 1]
 
 
 def _tail(path: str) -> bytes:
     with open(path, 'rb', opener=regular_file) as file:
         file.seek(-min(TAIL_BYTES, os.path.getsize(path)), os.SEEK_END)
         return file.read()
-
-
-def _digest(path: str) -> str:
-    return digest_of(Path(path))
