@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy import ndarray
 from PIL import Image
 
 from mixmae.apis.predictor import Predictor
+from mixmae.evaluation.class_details import write_table
 from mixmae.fileio.atomic_write import atomic_write, check_output, new_files
 from mixmae.visualization.pictures import class_hues, write_png
 
@@ -68,8 +68,7 @@ def write_predictions(
         written = writer.close()
         if pictures or isinstance(writer, MaskFiles):
             rows = [['file', 'image'], *(row[1:] for row in sorted(files))]
-            with atomic_write(partial / 'images.csv') as table:
-                _write_csv(table, rows)
+            write_table(partial / 'images.csv', rows)
     return folder / written.relative_to(partial)
 
 
@@ -121,9 +120,8 @@ class ClassTable(Writer):
         path = self.folder / 'predictions.csv'
         count = len(self.rows[0][1]) - 3
         names = [self.predictor.class_name(label) for label in range(count)]
-        with atomic_write(path) as partial:
-            rows = [row for _, row in sorted(self.rows, key=lambda r: r[0])]
-            _write_csv(partial, [['image', 'class', 'score', *names], *rows])
+        rows = [row for _, row in sorted(self.rows, key=lambda r: r[0])]
+        write_table(path, [['image', 'class', 'score', *names], *rows])
         return path
 
 
@@ -206,8 +204,7 @@ class MaskFiles(Writer):
         """Write the table of values."""
         names = self.predictor.classes
         rows = [[v, n] for v, n in zip(self.values.tolist(), names)]
-        with atomic_write(self.folder / 'classes.csv') as partial:
-            _write_csv(partial, [['value', 'class'], *rows])
+        write_table(self.folder / 'classes.csv', [['value', 'class'], *rows])
         return self.folder / 'masks'
 
 
@@ -288,8 +285,3 @@ def _encoded(mask: ndarray) -> dict:
 
     runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     return {'size': runs['size'], 'counts': runs['counts'].decode()}
-
-
-def _write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    with path.open('w', encoding='utf-8', newline='') as file:
-        csv.writer(file).writerows(rows)
