@@ -22,12 +22,11 @@ from mixmae.checkpoints.io.download import (
 )
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.safetensors_file import read_header
+from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.fileio.shown_text import cause_of
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.registry import MODELS
-
-_BACKBONE = 'backbone.'
 
 
 def load_backbone(
@@ -76,12 +75,7 @@ def load_backbone(
         )
     backbone.init_weights()
     missing, unexpected = backbone.load_state_dict(
-        {
-            key.removeprefix(_BACKBONE): value
-            for key, value in found.state.items()
-            if key.startswith(_BACKBONE)
-        },
-        strict=False,
+        without_prefix(found.state, 'backbone.'), strict=False
     )
     # Norms of outputs before the last stage are not pretrained.
     last = f'norm{backbone.num_stages - 1}.'

@@ -18,7 +18,10 @@ from mixmae.checkpoints.loading.config_allowlist import (
     TEST_STEPS,
     registered_parts,
 )
-from mixmae.checkpoints.loading.recorded_model import channel_order
+from mixmae.checkpoints.loading.recorded_model import (
+    channel_order,
+    pipelines,
+)
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 
@@ -121,7 +124,8 @@ class ImagePreparation:
         self.resize = _checked(resize)
         steps = test_pipeline(cfg)
         loader = _loader(steps, cfg) or _recorded_loader(cfg)
-        trained = _loader(_pipeline(cfg, ('train_dataloader',)), cfg)
+        training = next(pipelines(cfg, ('train_dataloader',)), ())
+        trained = _loader(training, cfg)
         if trained is not None and trained.decoding != loader.decoding:
             raise ValueError(
                 f'training reads images with {trained.decoding}, the test '
@@ -221,18 +225,7 @@ def scope_of(cfg: Config) -> str:
 
 def test_pipeline(cfg: Config) -> list[Mapping]:
     """Return the transforms of a config's test or validation data."""
-    return _pipeline(cfg, ('test_dataloader', 'val_dataloader'))
-
-
-def _pipeline(cfg: Config, loaders: Sequence[str]) -> list[Mapping]:
-    for loader in loaders:
-        dataset = (cfg.get(loader) or {}).get('dataset')
-        while dataset is not None:
-            if dataset.get('pipeline'):
-                return list(dataset['pipeline'])
-            # Wrappers such as RepeatDataset contain another dataset.
-            dataset = dataset.get('dataset')
-    return []
+    return [*next(pipelines(cfg), ())]
 
 
 def _loader(steps: Sequence[Mapping], cfg: Config) -> LoadImage | None:
