@@ -16,7 +16,7 @@ from mmengine.registry import DefaultScope
 from mmengine.utils import is_installed
 from torch import nn
 
-from mixmae.apis.image_preparation import CARRIED_BY, scope_of
+from mixmae.apis.image_preparation import CARRIED_BY
 from mixmae.apis.trained_network import (
     ConfigLike,
     load_all_weights,
@@ -30,6 +30,7 @@ from mixmae.checkpoints.loading.config_allowlist import (
     TASK_PARTS,
     registered_parts,
 )
+from mixmae.engine.hooks.visualization_hook import framework_of
 from mixmae.fileio.address import public_address
 from mixmae.registry import MODELS, TASK_UTILS
 
@@ -76,9 +77,8 @@ def task_network(
             checkpoint, or weights that do not fit.
     """
     cfg = network_config(config, checkpoint)
-    scope = str(cfg.model.get('type', '')).rpartition('.')[0]
-    scope = scope or cfg.model.get('_scope_') or scope_of(cfg)
-    if scope not in TASKS:
+    scope = framework_of(cfg)
+    if scope is None:
         raise ValueError(
             f'{public_address(str(checkpoint))}: predictions are those of a '
             f'classifier, a detector or a segmentor, and this is a '
