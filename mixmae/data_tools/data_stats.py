@@ -1,7 +1,5 @@
 """Statistics of a data set of images: how many, of which kinds and values."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

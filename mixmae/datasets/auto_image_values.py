@@ -6,8 +6,6 @@ for every image of the run, and are written into its config, and so into its
 checkpoints.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 

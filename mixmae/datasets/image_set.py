@@ -1,7 +1,5 @@
 """Base class of image datasets: batched pipeline, fallback samples."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Listed paths of data sets, checked; data sets and loaders below wrappers."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Dataset of images in an LMDB: keys are names, values encoded images."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Segmentation dataset of images and label maps that are paired by name."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Settings of packing, their record in an unfinished folder, and a report."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -10,8 +10,6 @@ folder gets its final name when everything is complete:
     OUT/SHA256SUMS              checksums of these files, as by ``sha256sum``
 """
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Files of a shard: images as they are, reduced, or divided into tiles."""
 
-from __future__ import annotations
-
 import io
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Division of large images into tiles before packing."""
 
-from __future__ import annotations
-
 import io
 import math
 import os

@@ -1,7 +1,5 @@
 """Settings and results of the verification of a dataset."""
 
-from __future__ import annotations
-
 import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

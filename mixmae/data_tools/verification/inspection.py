@@ -1,7 +1,5 @@
 """Inspection of image files, in parallel, and notes about their conversion."""
 
-from __future__ import annotations
-
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

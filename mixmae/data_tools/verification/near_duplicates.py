@@ -1,7 +1,5 @@
 """Images of different splits that look alike."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations

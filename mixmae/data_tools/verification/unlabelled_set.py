@@ -1,7 +1,5 @@
 """Verification of images without labels: a folder, or shards and checksums."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections import Counter

@@ -4,8 +4,6 @@ Only the elements that describe the pixels are read. No value of an element
 reaches a message: they may identify a patient.
 """
 
-from __future__ import annotations
-
 import io
 import warnings
 from typing import Any, BinaryIO

@@ -3,8 +3,6 @@
 ``image_file`` opens and decodes; ``pixel_conversion`` has the single steps.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple

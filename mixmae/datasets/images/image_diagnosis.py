@@ -1,7 +1,5 @@
 """Diagnosis of image files that cannot be read."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

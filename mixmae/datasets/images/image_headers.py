@@ -1,7 +1,5 @@
 """Headers of image files: their kind, read without decoding."""
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator

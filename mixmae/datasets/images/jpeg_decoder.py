@@ -6,8 +6,6 @@ chooses. Pillow uses the same library: pixels of ``decode_jpeg`` are
 bit-identical.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Samples of ``.npy`` files, read without pickles."""
 
-from __future__ import annotations
-
 import math
 from typing import BinaryIO, NamedTuple
 

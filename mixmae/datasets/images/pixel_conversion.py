@@ -1,7 +1,5 @@
 """Steps that ``ImageDecoding`` combines: turn upright, scale, composite."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Sequence

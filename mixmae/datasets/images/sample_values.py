@@ -1,7 +1,5 @@
 """Value range, mean and std, measured on a sample of a data set's images."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple

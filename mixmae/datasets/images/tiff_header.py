@@ -1,7 +1,5 @@
 """Kind of a TIFF file, read from its directories without decoding."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import struct

@@ -4,8 +4,6 @@ Sizes are compared with the limits, and with the bytes of the file, before
 anything is allocated.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from importlib.util import find_spec

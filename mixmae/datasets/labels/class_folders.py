@@ -4,8 +4,6 @@ The configs number them as mmpretrain does; ``sorted_classes`` gives the order
 of own classes.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

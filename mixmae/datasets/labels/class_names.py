@@ -1,7 +1,5 @@
 """Class names: validation of a list, and comparison of two lists."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple

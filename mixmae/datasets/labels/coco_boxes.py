@@ -3,8 +3,6 @@
 Boxes in pixels; ``size`` is (width, height) of the image.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any

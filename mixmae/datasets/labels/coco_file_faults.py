@@ -3,8 +3,6 @@
 ``coco_entry_faults`` checks single entries.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any

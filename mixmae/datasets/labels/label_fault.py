@@ -1,7 +1,5 @@
 """Faults of labels, as the preflight and ``mixmae check-data`` report them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple

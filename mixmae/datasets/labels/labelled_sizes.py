@@ -6,8 +6,6 @@ sizes show whether image and labels agree. After a half turn or a flip they
 do not, and no other check detects the mismatch.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pairs of images and label maps: by name, or by a list."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence

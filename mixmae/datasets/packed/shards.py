@@ -3,8 +3,6 @@
 Equal images give equal tar files.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Listing of the images in tar files from any source, by their headers."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
