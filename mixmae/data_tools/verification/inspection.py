@@ -199,7 +199,7 @@ class _WideImages:
 
 
 class ImageNotes:
-    """Collector of notes about readable images, read with these settings."""
+    """Collector of notes about images that ``decoding`` reads."""
 
     def __init__(self, decoding: ImageDecoding) -> None:
         self.decoding = decoding
