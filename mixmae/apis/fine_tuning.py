@@ -13,7 +13,6 @@ from mixmae.apis.training_process import train_folder
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.recipes.fine_tuning_config import plan_fine_tuning
 from mixmae.recipes.fine_tuning_settings import FineTuningOptions
-from mixmae.recipes.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,8 @@ def finetune(
         ValueError: Data, weights or an argument cannot be used.
         TrainingFailedError: The training ended with an error.
     """
-    devices = options.get('devices') or 'auto'
-    processes = Machine.find(devices).count
+    chosen = FineTuningOptions.of_call(options)
+    processes, on_cpu = chosen.processes, chosen.devices == 'cpu'
     folder = OutputFolder(out, resume, overwrite)
     call: dict[str, Any] = {
         'task': task,
@@ -84,7 +83,6 @@ def finetune(
         **options,
         'overrides': overrides,
     }
-    on_cpu = devices == 'cpu'
     if folder.resumes:
         folder.compare(call, FineTuningOptions)
         print(f'going on with {folder.config}', flush=True)

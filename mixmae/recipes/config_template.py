@@ -25,8 +25,6 @@ from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import is_variable
 
 WIDTH = 79
-# NumPy's and MMEngine's.
-LARGEST_SEED = 2**32 - 1
 
 
 class Setting(NamedTuple):
@@ -239,15 +237,3 @@ def config_text(
     if statements:
         text += '\n# Options of the call.\n' + '\n'.join(statements) + '\n'
     return text, settings
-
-
-def check_seed(seed: Any) -> None:
-    """Check the seed of a run.
-
-    Raises:
-        ValueError: It is not an integer of 0 to 2**32 - 1.
-    """
-    if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
-        raise ValueError(
-            f'seed must be a whole number of 0 to {LARGEST_SEED}, got {seed!r}'
-        )

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from mixmae.recipes.config_template import Setting, check_seed, settings_table
+from mixmae.recipes.config_template import Setting, settings_table
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.image_statistics import value_range_setting
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.machine import Machine
+from mixmae.recipes.option_checks import check_options
 
 # Variables of the configs that have an argument of the call.
 ARGUMENTS: Mapping[str, str] = MappingProxyType(
@@ -89,29 +90,16 @@ class FineTuningOptions:
     devices: int | str | None = None
 
     def __post_init__(self) -> None:
-        for name in (
+        check_options(
+            self,
             'image_size', 'in_channels', 'epochs', 'batch_size', 'patience',
-            'lr',
-        ):  # fmt: skip
-            value = getattr(self, name)
-            kinds = (int, float) if name == 'lr' else (int,)
-            if value is not None and not (
-                isinstance(value, kinds) and value > 0
-            ):
-                raise ValueError(
-                    f'{name} must be a number above 0, got {value!r}'
-                )
-        if self.num_workers is not None and self.num_workers < 0:
+            'lr', 'devices',
+        )  # fmt: skip
+        workers = self.num_workers
+        if workers is not None and (type(workers) is not int or workers < 0):
             raise ValueError(
-                f'num_workers must be 0 or more, got {self.num_workers}'
-            )
-        check_seed(self.seed)
-        limits = self.value_range
-        if limits is not None and not (
-            len(limits) == 2 and limits[0] < limits[1]
-        ):
-            raise ValueError(
-                f'value_range must be two rising numbers, got {limits!r}'
+                f'num_workers must be a whole number of 0 or more, got '
+                f'{workers!r}'
             )
 
     @classmethod

@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import DTYPES
-from mixmae.recipes.config_template import check_seed
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.initial_network import ContinuedModel, GivenModel
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import Method
 from mixmae.recipes.networks import Network, patch_size
+from mixmae.recipes.option_checks import check_options
 
 PRECISIONS = ('auto', *DTYPES)
 # Variables of the config that have an argument of the call.
@@ -65,31 +65,13 @@ class PretrainingOptions:
             if isinstance(places, Iterator):
                 # It can be read only once.
                 object.__setattr__(self, name, [*places])
-        for name in ('image_size', 'epochs', 'batch_size', 'lr', 'devices'):
-            value = getattr(self, name)
-            kinds = (int, float) if name == 'lr' else (int,)
-            words = ('auto', 'cpu') if name == 'devices' else ('auto',)
-            number = isinstance(value, kinds) and not isinstance(value, bool)
-            if value not in words and not (number and value > 0):
-                kind = 'a number' if name == 'lr' else 'a whole number'
-                raise ValueError(
-                    f'{name} must be {" or ".join(words)}, or {kind} above '
-                    f'0, got {value!r}'
-                )
-        check_seed(self.seed)
+        check_options(
+            self, 'image_size', 'epochs', 'batch_size', 'lr', 'devices'
+        )
         if not isinstance(self.in_channels, int) or self.in_channels < 1:
             raise ValueError(
                 f'in_channels must be a whole number above 0, got '
                 f'{self.in_channels!r}'
-            )
-        if self.value_range != 'auto' and (
-            isinstance(self.value_range, str)
-            or len(self.value_range) != 2
-            or self.value_range[0] >= self.value_range[1]
-        ):
-            raise ValueError(
-                f'value_range must be auto or two rising numbers, got '
-                f'{self.value_range!r}'
             )
         if self.precision not in PRECISIONS:
             raise ValueError(

@@ -9,10 +9,11 @@ from mixmae.recipes.fine_tuning_settings import FineTuningOptions
     ('name', 'values'),
     [
         ('seed', (-1, 2**32, 0.5, True)),
-        ('num_workers', (-1,)),
+        ('num_workers', (-1, 'a', True)),
         ('patience', (0, -1)),
-        ('epochs', (0, -3)),
+        ('epochs', (0, -3, True, 1.5)),
         ('lr', (0, -1e-3)),
+        ('devices', (0, 'gpu', True)),
     ],
 )
 def test_numbers_out_of_range(name, values):
