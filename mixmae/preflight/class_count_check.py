@@ -11,7 +11,7 @@ from torch import nn
 from mixmae.config.config_paths import type_name
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
-from mixmae.preflight.data_sets import built_sets, finding
+from mixmae.preflight.data_sets import built_sets, finding, nested_parts
 
 # Proposals have one class, a semantic branch has those of other maps.
 OTHER_CLASSES = ('rpn', 'semantic', 'panoptic', 'mask_iou')
@@ -173,15 +173,5 @@ def evaluators(cfg: Config, mode: Mode) -> Iterator[tuple[str, Mapping]]:
     """Return key and config of the evaluators of a run."""
     split = 'val' if mode == 'train' else 'test'
     if cfg.get(f'{split}_dataloader') is not None:
-        yield from _evaluators(
-            f'{split}_evaluator', cfg.get(f'{split}_evaluator')
-        )
-
-
-def _evaluators(key: str, part: Any) -> Iterator[tuple[str, Mapping]]:
-    if isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _evaluators(f'{key}.{index}', item)
-    elif isinstance(part, Mapping):
-        yield key, part
-        yield from _evaluators(f'{key}.metrics', part.get('metrics'))
+        key = f'{split}_evaluator'
+        yield from nested_parts(key, cfg.get(key), ['metrics'])

@@ -113,7 +113,7 @@ def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
         place = key.rpartition('.')[0]
         group = '' if place in OWN else place
         read = key in READ[planned.mode]
-        for name, config in nested_sets(key, loader):
+        for name, config in nested_parts(key, loader):
             if 'type' not in config or {'dataset', 'datasets'} & set(config):
                 continue
             one = ConfiguredSet(name, group, config, scope, read)
@@ -126,15 +126,20 @@ def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
     return sorted(found, key=lambda one: (one.group, not one.is_read))
 
 
-def nested_sets(key: str, part: Any) -> Iterator[tuple[str, dict]]:
-    """Yield key and config of a data loader, and of all data sets in it."""
+def nested_parts(
+    key: str, part: Any, names: Sequence[str] = ('dataset', 'datasets')
+) -> Iterator[tuple[str, dict]]:
+    """Yield key and config of a part, and of those below some of its names.
+
+    By default these are the data sets of a data loader.
+    """
     if isinstance(part, (list, tuple)):
         for index, one in enumerate(part):
-            yield from nested_sets(f'{key}.{index}', one)
+            yield from nested_parts(f'{key}.{index}', one, names)
     elif isinstance(part, dict):
         yield key, part
-        for name in ('dataset', 'datasets'):
-            yield from nested_sets(f'{key}.{name}', part.get(name))
+        for name in names:
+            yield from nested_parts(f'{key}.{name}', part.get(name), names)
 
 
 def folder_of_classes(one: ConfiguredSet) -> Path | None:
@@ -252,7 +257,7 @@ def image_sizes(key: str, loader: Any) -> dict[str, tuple[int, int] | None]:
     The pipeline of a wrapper is the last, and stands for those in it.
     """
     found: dict[str, tuple[int, int] | None] = {}
-    for place, part in nested_sets(key, loader):
+    for place, part in nested_parts(key, loader):
         inner = any(place.startswith(f'{outer}.') for outer in found)
         if part.get('pipeline') and not inner:
             found[place] = pipeline_image_size(part['pipeline'])

@@ -23,7 +23,7 @@ from mixmae.preflight.data_sets import (
     built_sets,
     configured_sets,
     folder_of_classes,
-    nested_sets,
+    nested_parts,
 )
 
 
@@ -186,7 +186,7 @@ class PathTypes(Check):
         found = [
             (f'{key}.{name}', value)
             for place, loader in data_loaders(planned.config)
-            for key, part in nested_sets(place, loader)
+            for key, part in nested_parts(place, loader)
             for name, value in part.items()
             if name in KINDS
         ]
@@ -242,7 +242,7 @@ class Pipelines(Check):
         for key, loader in data_loaders(planned.config):
             found = [
                 (f'{place}.pipeline', part['pipeline'])
-                for place, part in nested_sets(key, loader)
+                for place, part in nested_parts(key, loader)
                 if 'pipeline' in part
             ]
             count += len(found)
