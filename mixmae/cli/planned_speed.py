@@ -203,15 +203,7 @@ class _MeasureHook(Hook):
 
 
 def check_length(count: int, iterations: int) -> None:
-    """Compare a measurement with the length of the run.
-
-    Args:
-        count: Measured iterations.
-        iterations: Number of iterations of the run.
-
-    Raises:
-        ValueError: The run has fewer iterations.
-    """
+    """Raise ``ValueError`` if the run is shorter than a measurement."""
     if count + WARM_UP > iterations:
         raise ValueError(
             f'the run has {iterations} iterations, but the measurement '

@@ -40,18 +40,9 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
 
 
 def _norms_of_shards(tensors: list[Any], order: float) -> Tensor:
-    """Compute the norms of tensors that are split over the same ranks.
+    """Compute ``norms`` of tensors that are split over the same ranks.
 
-    All ranks must call it at the same time; they exchange one number per
-    tensor and rank.
-
-    Args:
-        tensors: At least one.
-        order: 2, or ``math.inf`` for the largest absolute value.
-
-    Returns:
-        Float32, (number of tensors,), the same on all ranks. NaN and infinity
-        of any part propagate.
+    The ranks exchange one number per tensor and rank.
     """
     parts = [own_part(tensor) for tensor in tensors]
     # An empty tensor has no largest value.

@@ -111,11 +111,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def work(args: argparse.Namespace) -> PackReport:
-    """Run the command with parsed arguments.
-
-    Raises:
-        ValueError: An argument is invalid.
-    """
+    """Run the command; ``ValueError`` if an argument is invalid."""
     if args.short_side is None and args.tile is None:
         refuse_unused(args, ('quality',), 'without --short-side or --tile')
     if args.tile is None:

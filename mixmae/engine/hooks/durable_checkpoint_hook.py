@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import PurePath
 from typing import Any
 
-from mmengine.dist import all_gather_object, is_main_process
+from mmengine.dist import all_gather_object
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
@@ -131,18 +131,10 @@ class DurableCheckpointHook(CheckpointHook):
             The path, always the same: the file is useful until the next
             regular checkpoint.
         """
-        path = self.file_backend.join_path(self.out_dir, INTERRUPTED)
-        check_finite(runner, INTERRUPTED)
         place = dict(epoch=runner.epoch, iter=runner.iter + 1)
-        runner.save_checkpoint(
-            self.out_dir,
-            INTERRUPTED,
-            meta=self._planned(runner, INTERRUPTED, 'interrupted', place),
-            by_epoch=False,
-            backend_args=self.backend_args,
+        path = self._save(
+            runner, INTERRUPTED, 'interrupted', place, by_epoch=False
         )
-        if is_main_process():
-            self._note(runner, path)
         WRITER.finish()
         return path
 
@@ -206,47 +198,54 @@ class DurableCheckpointHook(CheckpointHook):
             before[best] = self.files.plan(best, 'best', place)
         return before
 
-    def _planned(
-        self, runner: Runner, name: str, kind: str, place: dict
-    ) -> dict:
-        """List a checkpoint that will be written; return its meta."""
-        hub = runner.message_hub
-        hub.update_info(BEST_FILES, best_files(hub.runtime_info))
-        if self.files is None:
-            return place
-        rotates = kind == 'checkpoint' and self.max_keep_ckpts > 0
-        self.files.plan(name, kind, place, rotates)
-        return self.files.meta(place)
-
-    def _note(self, runner: Runner, path: str) -> None:
-        """Queue the note that this is the last checkpoint."""
-        note = f'{runner.work_dir}/last_checkpoint'
-        WRITER.put(lambda: write_text_durably(note, path))
-
     def _save_checkpoint_with_step(
         self, runner: Runner, step: int, meta: dict
     ) -> None:
         """Save first and remove afterwards; MMEngine does the reverse."""
         name = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        self._save(
+            runner,
+            name,
+            'checkpoint',
+            meta,
+            by_epoch=self.by_epoch,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            **self.args,
+        )
+        if self.files is not None and self.max_keep_ckpts > 0:
+            self.files.rotate(self.max_keep_ckpts)
+
+    def _save(
+        self, runner: Runner, name: str, kind: str, place: dict, **options: Any
+    ) -> str:
+        """List a checkpoint, save it, note that it is the last one.
+
+        Returns:
+            Its path.
+        """
         check_finite(runner, name)
-        path = self.file_backend.join_path(self.out_dir, name)
-        self.last_ckpt = path
-        runner.message_hub.update_info('last_ckpt', path)
+        hub = runner.message_hub
+        hub.update_info(BEST_FILES, best_files(hub.runtime_info))
+        meta = place
+        if self.files is not None:
+            rotates = kind == 'checkpoint' and self.max_keep_ckpts > 0
+            self.files.plan(name, kind, place, rotates)
+            meta = self.files.meta(place)
         runner.save_checkpoint(
             self.out_dir,
             name,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            meta=self._planned(runner, name, 'checkpoint', meta),
-            by_epoch=self.by_epoch,
+            meta=meta,
             backend_args=self.backend_args,
-            **self.args,
+            **options,
         )
-        if self.files is None:
-            return
-        self._note(runner, path)
-        if self.max_keep_ckpts > 0:
-            self.files.rotate(self.max_keep_ckpts)
+        path = self.file_backend.join_path(self.out_dir, name)
+        if self.files is not None:
+            note = f'{runner.work_dir}/last_checkpoint'
+            WRITER.put(lambda: write_text_durably(note, path))
+        return path
 
 
 class _Postponed:

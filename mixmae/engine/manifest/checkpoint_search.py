@@ -23,7 +23,7 @@ from mixmae.engine.manifest.manifest import (
     RunFolders,
     is_plain_name,
     is_written_name,
-    number_patterns,
+    numbered,
 )
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.address import public_address
@@ -184,16 +184,13 @@ def _place(name: str, folders: RunFolders) -> Path:
 
 def _order(paths: list[Path], folders: RunFolders) -> Any:
     """Sort key of checkpoints whose iterations no manifest records."""
-    patterns = number_patterns(folders.template)
     numbers = {}
     families = set()
     for path in paths:
-        for pattern in patterns:
-            match = pattern.fullmatch(path.name)
-            if match:
-                numbers[path] = int(match[1])
-                families.add(path.name[: match.start(1)])
-                break
+        match = numbered(path.name, folders.template)
+        if match:
+            numbers[path] = int(match[1])
+            families.add(path.name[: match.start(1)])
     if len(families) + (len(numbers) < len(paths)) < 2:
         return lambda path: numbers.get(path, 0)
 

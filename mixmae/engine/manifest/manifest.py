@@ -167,17 +167,24 @@ def is_plain_name(name: Any) -> bool:
     )
 
 
-def number_patterns(template: str = '') -> list[re.Pattern]:
-    """Return patterns of the names that hold an epoch or an iteration.
-
-    Args:
-        template: ``filename_tmpl`` of the run.
-    """
+def _number_patterns(template: str) -> list[re.Pattern]:
+    """Return patterns of the names that hold an epoch or an iteration."""
     if not template:
         return [NUMBERED]
     parts = re.split(r'\{[^{}]*\}', template)
     own = r'(\d{1,12})'.join(map(re.escape, parts))
     return [NUMBERED, re.compile(own)]
+
+
+def numbered(name: str, template: str) -> re.Match | None:
+    """Match a name with an epoch or an iteration, which is group 1.
+
+    Args:
+        name: Name of a file.
+        template: ``filename_tmpl`` of the run.
+    """
+    matches = [one.fullmatch(name) for one in _number_patterns(template)]
+    return next(filter(None, matches), None)
 
 
 def is_written_name(name: str, template: str = '') -> bool:
@@ -187,7 +194,7 @@ def is_written_name(name: str, template: str = '') -> bool:
         name: Name of a file.
         template: ``filename_tmpl`` of the run.
     """
-    patterns = number_patterns(template)
+    patterns = _number_patterns(template)
     patterns += [re.compile(f'best_.+_{one.pattern}') for one in patterns]
     return is_plain_name(name) and (
         name == INTERRUPTED or any(one.fullmatch(name) for one in patterns)
@@ -223,9 +230,7 @@ def files_before(
     if not folders.checkpoints.is_dir():
         return found
     for path in folders.checkpoints.iterdir():
-        patterns = number_patterns(folders.template)
-        matches = [one.fullmatch(path.name) for one in patterns]
-        match = next(filter(None, matches), None)
+        match = numbered(path.name, folders.template)
         if match is None:
             continue
         number = int(match[1])

@@ -123,16 +123,9 @@ class RunFiles:
         place: Mapping[str, int],
         rotates: bool = False,
     ) -> WrittenFile | None:
-        """List a file that will be written.
+        """List a ``WrittenFile`` to come; return the previous one of its name.
 
-        Args:
-            name: Name of the file.
-            kind: See ``WrittenFile``.
-            place: 'epoch' and 'iter' of the checkpoint.
-            rotates: See ``WrittenFile``.
-
-        Returns:
-            The previous entry of that name.
+        ``place`` is the 'epoch' and 'iter' of the checkpoint.
         """
         before = self.manifest.files.get(name)
         self.manifest.files[name] = WrittenFile(

@@ -230,7 +230,10 @@ class RunRecord:
         meta = content.get('meta')
         if not isinstance(meta, Mapping):
             return None
-        noted = cls.from_json(meta.get(RECORD_KEY))
+        try:
+            noted = cls.from_dict(json.loads(meta.get(RECORD_KEY) or '0'))
+        except (TypeError, ValueError, RecursionError):
+            noted = None
         if noted is not None:
             return noted
         # Only checkpoints without a record of ours hold settings as text.
@@ -261,17 +264,6 @@ class RunRecord:
         found = asdict(self)
         found['loader'] = self.loader and self.loader._asdict()
         return found
-
-    @classmethod
-    def from_json(cls, text: Any) -> RunRecord | None:
-        """Parse JSON text; ``None`` if it is not of this form."""
-        if not isinstance(text, str):
-            return None
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-        return cls.from_dict(found)
 
     @classmethod
     def from_dict(cls, found: Any) -> RunRecord | None:

@@ -92,11 +92,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def look(args: argparse.Namespace) -> DatasetCheck:
-    """Run the command with parsed arguments.
-
-    Raises:
-        ValueError: An argument is invalid.
-    """
+    """Run the command; ``ValueError`` if an argument is invalid."""
     given = args.reduce_zero_label or args.ignore_index != 255
     if args.num_classes is None and given:
         raise ValueError(

@@ -100,11 +100,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def look(args: argparse.Namespace) -> FolderReport:
-    """Run the command with parsed arguments.
-
-    Raises:
-        ValueError: An argument is invalid.
-    """
+    """Run the command; ``ValueError`` if an argument is invalid."""
     if args.limit < 0:
         raise ValueError(f'--limit must be 0 or more, got {args.limit}')
     if args.out is not None and not args.out.absolute().parent.is_dir():
