@@ -201,9 +201,6 @@ def use_compile_hook(cfg: Config) -> None:
 
     MMEngine compiles the optimizer step with the forward pass, which
     ``AutocastOptimWrapper`` does not support.
-
-    Args:
-        cfg: Config; its ``compile`` becomes a default hook.
     """
     options = cfg.get('compile')
     if options and type_name(cfg.get('optim_wrapper')) == AUTOCAST:
@@ -220,10 +217,6 @@ def drop_sharding(cfg: Config) -> None:
     """Keep the complete model on every rank; a test has enough memory.
 
     Test loops call parts of the model individually or on one rank.
-
-    Args:
-        cfg: Config, whose ``model_wrapper_cfg``, ``strategy`` and
-            ``runner_type`` are changed.
     """
     if type_name(cfg.get('model_wrapper_cfg')) == SHARDED_MODEL:
         cfg.model_wrapper_cfg = None

@@ -91,7 +91,7 @@ class SkippedUpdate(NamedTuple):
     ) -> None:
         """Write a JSON report; numbers that are not finite become text.
 
-        A full disk is not reported here.
+        A file that cannot be written is a warning.
 
         Args:
             path: Path of the file; its folder is created.

@@ -63,12 +63,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         seed_samples(loader.dataset)
 
     def run(self) -> Any:
-        """Train to the end.
-
-        Raises:
-            ValueError: The run is resumed with another number of images, batch
-                size, accumulation or number of ranks.
-        """
+        """Train to the end; see ``resume_loading`` for errors."""
         resume_loading(self.runner)
         return super().run()
 
@@ -164,12 +159,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
             seed_samples(loader.dataset)
 
     def run(self) -> Any:
-        """Train to the end.
-
-        Raises:
-            ValueError: The run is resumed with another number of images, batch
-                size, accumulation or number of ranks.
-        """
+        """Train to the end; see ``resume_loading`` for errors."""
         resume_loading(self.runner)
         if self._batches is not None:
             self._batches.begin(self._iter * self.dataloader.batch_size)

@@ -71,12 +71,9 @@ def read_start(path: str | os.PathLike) -> StartPoint:
 def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
     """Return the newest intact checkpoint of a run; ``None`` if none.
 
-    Only files of the run are considered: those in its manifest or, in folders
-    without one, files whose names a run gives, in the order of their
-    iterations. Damaged files are logged.
-
-    Args:
-        work_dir: Work folder of the run, with all of its files.
+    Only files of the run in its work folder are considered: those in its
+    manifest or, without one, files whose names a run gives, in the order of
+    their iterations. Damaged files are logged.
     """
     place = Path(work_dir)
     found = _newest(RunFolders(place, place))

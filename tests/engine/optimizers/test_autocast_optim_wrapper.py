@@ -2,7 +2,6 @@ import copy
 
 import pytest
 import torch
-from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
 
 from mixmae.engine.optimizers import AutocastOptimWrapper
@@ -169,19 +168,6 @@ def test_scaler_state_is_saved_and_loaded():
     wrapper(model, dtype='float32').load_state_dict(state)
     # Nor is one in the state of a float32 run.
     target.load_state_dict(wrapper(model, dtype='float32').state_dict())
-
-
-def test_is_registered():
-    import mixmae.registry as registry
-
-    optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
-    config = dict(
-        type='AutocastOptimWrapper', optimizer=optimizer, dtype='float32'
-    )
-    built = registry.OPTIM_WRAPPERS.build(config)
-    assert isinstance(built, AutocastOptimWrapper)
-    config['type'] = 'mixmae.AutocastOptimWrapper'
-    assert isinstance(OPTIM_WRAPPERS.build(config), AutocastOptimWrapper)
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
