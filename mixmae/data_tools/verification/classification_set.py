@@ -76,7 +76,9 @@ def _verify_split(
                 f'{folder / name}: class folders have names like n01440764; '
                 'rename or remove it',
             )
-    check.fact(f'{split}: {len(paths):,} images of {len(counts):,} classes')
+    check.facts.append(
+        f'{split}: {len(paths):,} images of {len(counts):,} classes'
+    )
     check.compare_count(split, len(paths))
     check.compare_classes(split, len(counts), counts)
     check.open_all_images(paths, split)
@@ -101,12 +103,12 @@ def _images(folder: Path, check: DatasetCheck) -> list[Path]:
         )
     unread = sum(listing.left_out.values())
     if unread:
-        check.note(
+        check.notes.append(
             f'{folder}: {unread:,} files that mmpretrain does not read as '
             f'images (it reads {", ".join(READ_BY_MMPRETRAIN)})'
         )
     for note in listing.notes():
-        check.note(f'{folder}: {note}')
+        check.notes.append(f'{folder}: {note}')
     return [folder / name for name in listing.files]
 
 
@@ -176,7 +178,7 @@ def _verify_list(
                 f'{where}: image {image} does not exist; extract the archive '
                 f'of images in {root}, or write the list again',
             )
-    check.fact(
+    check.facts.append(
         f'{split}: {len(lines):,} images of {len(counts):,} classes listed, '
         f'{len(there):,} of them exist'
     )

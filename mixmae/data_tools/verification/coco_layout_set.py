@@ -84,7 +84,7 @@ def verify_coco_file(
     check.faults(coco_entry_faults(path, content))
     images, objects = content['images'], content['annotations']
     classes = file_classes(str(path), content)
-    check.fact(
+    check.facts.append(
         f'{split}: {len(images):,} images, {len(objects):,} objects, '
         f'{len(classes.names):,} categories, '
         f'{images_without_objects(content):,} images without an object'
@@ -146,7 +146,7 @@ def _verify_presence(
         for name in existing.names(folder)
     )
     if unlisted:
-        check.note(
+        check.notes.append(
             f'{folder}: {unlisted:,} images are not listed in {path} and are '
             'not used'
         )

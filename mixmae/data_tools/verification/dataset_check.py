@@ -3,6 +3,7 @@
 import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixmae.data_tools.verification.inspection import (
@@ -16,34 +17,30 @@ from mixmae.data_tools.verification.known_sets import KnownSet
 from mixmae.datasets.labels.label_fault import LabelFault
 
 
+@dataclass
 class DatasetCheck:
     """Verification of one dataset.
 
-    Problems must be fixed; notes are worth knowing; facts describe the
-    content.
-
-    Args:
+    Attributes:
         opening: Selection of the files to open.
         known: Published figures to compare with; None allows any.
         limit: Number of problems of one kind that are kept as text; further
             ones are only counted.
+        facts: Descriptions of the content.
+        notes: Anomalies that do no harm; problems must be fixed.
     """
 
-    def __init__(
-        self,
-        opening: Opening,
-        known: KnownSet | None = None,
-        limit: int = 20,
-    ) -> None:
-        if limit < 1:
-            raise ValueError(f'limit must be at least 1, got {limit}')
-        self.opening = opening
-        self.known = known
-        self.limit = limit
-        self.facts: list[str] = []
-        self.notes: list[str] = []
-        self._problems: dict[str, list[str]] = {}
-        self._counts: Counter[str] = Counter()
+    opening: Opening
+    known: KnownSet | None = None
+    limit: int = 20
+    facts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _problems: dict[str, list[str]] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise ValueError(f'limit must be at least 1, got {self.limit}')
 
     @property
     def count(self) -> int:
@@ -61,14 +58,6 @@ class DatasetCheck:
                 lines.append(f'... and {more:,} more of this kind: {kind}')
         return lines
 
-    def fact(self, text: str) -> None:
-        """Add a description of the content."""
-        self.facts.append(text)
-
-    def note(self, text: str) -> None:
-        """Add an anomaly that does no harm."""
-        self.notes.append(text)
-
     def problem(self, kind: str, text: str) -> None:
         """Add a problem that must be fixed.
 
@@ -85,7 +74,7 @@ class DatasetCheck:
         """Add faults of labels: problems, or notes if labels are correct."""
         for fault in faults:
             if fault.level == 'note':
-                self.note(fault.text)
+                self.notes.append(fault.text)
             else:
                 self.problem(fault.kind, fault.text)
 
@@ -152,9 +141,9 @@ class DatasetCheck:
                 self.problem(heading, f'{paths[index]}: {text}')
             yield index, content
         if opened:
-            self.fact(f'{split}: {opened:,} images opened')
+            self.facts.append(f'{split}: {opened:,} images opened')
         for line in notes.lines():
-            self.note(f'{split}: {line}')
+            self.notes.append(f'{split}: {line}')
 
     def open_all_images(self, paths: Sequence[Path], split: str) -> None:
         """Open the selected images and report unreadable ones."""

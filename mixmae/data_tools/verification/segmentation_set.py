@@ -94,7 +94,9 @@ def _verify_split(
             f'{maps[stem]}: has no image {folders[0] / stem}.jpg (or of '
             'another suffix); extract the archive again, or remove the map',
         )
-    check.fact(f'{split}: {len(images):,} images, {len(maps):,} label maps')
+    check.facts.append(
+        f'{split}: {len(images):,} images, {len(maps):,} label maps'
+    )
     check.compare_count(split, len(images))
     stems = sorted(images.keys() & maps.keys())
     _open_pairs(
@@ -112,7 +114,7 @@ def _by_stem(
     """Map paths without suffix, relative to the folder, to files."""
     listing = list_folder(str(folder), suffixes)
     for note in listing.notes():
-        check.note(f'{folder}: {note}')
+        check.notes.append(f'{folder}: {note}')
     return {name.rpartition('.')[0]: folder / name for name in listing.files}
 
 
@@ -136,7 +138,7 @@ def _open_pairs(
     ):
         tally.add(str(maps[index]), found, str(images[index]), sizes[index])
     check.faults(tally.faults(is_complete=tally.count == len(maps)))
-    check.fact(
+    check.facts.append(
         f'{split}: {tally.count:,} pairs opened; values in the label maps: '
         f'{_spans(sorted(tally.pixels)) or "none"}'
     )

@@ -102,7 +102,7 @@ def verify(
     elif kind == 'segmentation':
         values = values or known_values(root)
         if values is None:
-            check.note(
+            check.notes.append(
                 f'{root}: has no classes.json or classes.txt, and no number '
                 'of classes was given; labels are not checked'
             )
@@ -118,8 +118,8 @@ def _verify_image_folder(root: Path, check: DatasetCheck) -> None:
     listing = list_folder(str(root), SUFFIXES)
     paths = [root / name for name in listing.files]
     for note in listing.notes():
-        check.note(f'{root}: {note}')
-    check.fact(f'images: {len(paths):,} below {root}')
+        check.notes.append(f'{root}: {note}')
+    check.facts.append(f'images: {len(paths):,} below {root}')
     if not paths:
         check.problem(
             'no images',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -66,29 +66,25 @@ class LabelMapValues:
         return value
 
 
+@dataclass
 class LabelMapTally:
     """Label maps of a split: their values, sizes and faults.
 
-    Args:
+    Attributes:
         source: Source of the label maps, for messages.
         values: Meaning of their values.
         applied: Whether the loader applies the EXIF orientation of images.
-
-    Attributes:
         count: Number of label maps.
         pixels: Pixels of each value in the files.
     """
 
-    def __init__(
-        self, source: str, values: LabelMapValues, applied: bool = True
-    ) -> None:
-        self.source = source
-        self.values = values
-        self.applied = applied
-        self.count = 0
-        self.pixels: Counter[int] = Counter()
-        self._faults: list[LabelFault] = []
-        self._sizes: list[LabelledSize] = []
+    source: str
+    values: LabelMapValues
+    applied: bool = True
+    count: int = 0
+    pixels: Counter[int] = field(default_factory=Counter)
+    _faults: list[LabelFault] = field(default_factory=list)
+    _sizes: list[LabelledSize] = field(default_factory=list)
 
     def add(
         self,
