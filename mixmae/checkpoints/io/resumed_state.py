@@ -31,9 +31,7 @@ def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
     Returns:
         ``None`` if it is not the state of a message hub.
     """
-    if not isinstance(hub, Mapping) or not all(
-        isinstance(hub.get(part), Mapping) for part in PARTS
-    ):
+    if not _is_hub(hub):
         return None
     info = {}
     for key, value in hub['runtime_info'].items():
@@ -81,9 +79,15 @@ def reason_not_to_resume(content: Mapping[str, Any]) -> str | None:
         return 'its optimizer is not the state of an optimizer'
     if not all(map(_is_schedule, schedule_states(content))):
         return 'its param_schedulers are not states of schedules'
-    if checked_hub(content['message_hub'], '') is None:
+    if not _is_hub(content['message_hub']):
         return 'its message_hub was not written by MMEngine'
     return None
+
+
+def _is_hub(hub: Any) -> bool:
+    return isinstance(hub, Mapping) and all(
+        isinstance(hub.get(part), Mapping) for part in PARTS
+    )
 
 
 def schedule_states(content: Mapping[str, Any]) -> list[Any]:
