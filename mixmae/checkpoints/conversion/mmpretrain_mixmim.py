@@ -35,7 +35,6 @@ from mixmae.checkpoints.conversion.swin_settings import (
 from mixmae.checkpoints.conversion.tensor_layout import (
     crop_tables,
     from_unfold_order,
-    offset_index,
     to_unfold_order,
 )
 from mixmae.checkpoints.loading.key_map import KeyMap, prefixed
@@ -44,6 +43,7 @@ from mixmae.models.layers.absolute_positions import (
     grid_coords,
     sincos_embedding,
 )
+from mixmae.models.layers.position_bias import offset_index
 
 _POSITIONS = 'backbone.absolute_pos_embed'
 _DECODER_POSITIONS = 'neck.decoder_pos_embed'

@@ -29,10 +29,10 @@ from mixmae.checkpoints.conversion.swin_settings import (
 )
 from mixmae.checkpoints.conversion.tensor_layout import (
     from_unfold_order,
-    offset_index,
     to_unfold_order,
 )
 from mixmae.checkpoints.loading.key_map import NO_PART, KeyMap, prefixed
+from mixmae.models.layers.position_bias import offset_index
 
 _BLOCK = 'stages.{i}.blocks.{j}.'
 _PAIRS = [

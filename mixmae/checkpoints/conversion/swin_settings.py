@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mixmae.config.config_paths import type_name
 from mixmae.models.backbones.mim_swin import swin_arch
+from mixmae.models.layers.absolute_positions import token_grid
 
 # Settings that tensors do not show.
 _RECORDED = (
@@ -62,15 +63,8 @@ class SwinSettings:
     @property
     def grids(self) -> list[tuple[int, int]]:
         """Return the token grid (rows, columns) of each stage."""
-        height, width = self.size
         strides = [self.patch_size << i for i in range(len(self.depths))]
-        return [(-(-height // s), -(-width // s)) for s in strides]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Return ``img_size`` as (height, width)."""
-        size = self.img_size
-        return (size, size) if isinstance(size, int) else size
+        return [token_grid(self.img_size, stride) for stride in strides]
 
     @classmethod
     def of(
@@ -225,7 +219,9 @@ def swin_objections(settings: SwinSettings, per_stage: bool) -> list[str]:
 
 def size_objections(settings: SwinSettings) -> list[str]:
     """Return why the image size does not fit; empty if it does."""
-    if all(side % settings.patch_size == 0 for side in settings.size):
+    size = settings.img_size
+    sides = (size,) if isinstance(size, int) else size
+    if all(side % settings.patch_size == 0 for side in sides):
         return []
     return [
         f'image size {settings.img_size} is not a multiple of its patch size '

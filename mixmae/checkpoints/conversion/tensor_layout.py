@@ -17,20 +17,6 @@ from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.models.layers.absolute_positions import SinCosPositions
 
 
-def offset_index(window: int) -> Tensor:
-    """Return the table row of each token pair in a window, long (N, N).
-
-    Other code bases save this index with their weights.
-    """
-    place = torch.arange(window)
-    y, x = (
-        axis.flatten() for axis in torch.meshgrid(place, place, indexing='ij')
-    )
-    rows = y[:, None] - y + window - 1
-    columns = x[:, None] - x + window - 1
-    return rows * (2 * window - 1) + columns
-
-
 def centre_of_table(table: Tensor, window: int) -> Tensor:
     """Crop a bias table to that of a smaller window.
 

@@ -31,7 +31,7 @@ class OffsetBias(nn.Module, ABC):
     def __init__(self, window: int) -> None:
         super().__init__()
         self.window = window
-        self.register_buffer('index', _offset_index(window), persistent=False)
+        self.register_buffer('index', offset_index(window), persistent=False)
 
     def forward(self, positions: object = None) -> Tensor:
         """The biases among some tokens.
@@ -99,7 +99,7 @@ class RelativePositionBias(OffsetBias):
         return self.table
 
 
-def _offset_index(window: int) -> Tensor:
+def offset_index(window: int) -> Tensor:
     """Row of the table for each pair of tokens, long (N, N)."""
     place = torch.arange(window)
     offset = place[:, None] - place + window - 1

@@ -6,7 +6,6 @@ from mixmae.checkpoints.conversion.tensor_layout import (
     centre_of_table,
     from_unfold_order,
     identify_positions,
-    offset_index,
     swap_channels,
     to_unfold_order,
 )
@@ -26,12 +25,6 @@ from tests.checkpoints.conversion.networks import (
     images,
     randomised,
 )
-
-
-@pytest.mark.parametrize('window', [1, 2, 5])
-def test_index_is_that_of_our_tables(window):
-    bias = RelativePositionBias(window, 2)
-    assert torch.equal(offset_index(window), bias.index)
 
 
 def test_a_smaller_grid_uses_the_centre():
