@@ -210,15 +210,12 @@ def missing_data(error: BaseException, config: Config) -> str | None:
         if same and not data.path.exists():
             setting = data
             break
-    what = 'is not a folder' if _passes_a_file(missing) else 'does not exist'
+    a_file = any(part.is_file() for part in (missing, *missing.parents))
+    what = 'is not a folder' if a_file else 'does not exist'
     return (
         f'{missing} {what}; it is required by {setting.key}={setting.value} '
         f'of the config: set it to where the data are'
     )
-
-
-def _passes_a_file(path: Path) -> bool:
-    return any(part.is_file() for part in (path, *path.parents))
 
 
 # MMEngine also reads YAML, with a loader that can build any object.

@@ -9,7 +9,6 @@ import json
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from mmengine.config import Config
@@ -40,18 +39,16 @@ RUN_KEYS = frozenset(
 ) - {'cfg'}
 VALIDATION = frozenset({'val_cfg', 'val_dataloader', 'val_evaluator'})
 # Keys that a training or a test does not read.
-UNREAD: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        'training': frozenset({
-            'test_cfg', 'test_dataloader', 'test_evaluator', 'tta_model',
-            'tta_pipeline',
-        }),
-        'test': VALIDATION | {
-            'auto_scale_lr', 'load_from', 'optim_wrapper', 'param_scheduler',
-            'resume', 'train_cfg', 'train_dataloader',
-        },
-    }
-)  # fmt: skip
+UNREAD: Mapping[str, frozenset[str]] = {
+    'training': frozenset({
+        'test_cfg', 'test_dataloader', 'test_evaluator', 'tta_model',
+        'tta_pipeline',
+    }),
+    'test': VALIDATION | {
+        'auto_scale_lr', 'load_from', 'optim_wrapper', 'param_scheduler',
+        'resume', 'train_cfg', 'train_dataloader',
+    },
+}  # fmt: skip
 
 
 # Variables that the configs have in common. The value of the outermost file

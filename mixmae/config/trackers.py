@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import importlib.util
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from mmengine.config import Config
@@ -14,17 +13,15 @@ from mixmae.config.config_paths import type_name
 from mixmae.config.failure_report import ConfigError
 
 # MMEngine's backends, by the package that each needs.
-TRACKERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        'tensorboard': {'type': 'TensorboardVisBackend'},
-        # Offline with WANDB_MODE=offline in the environment.
-        'wandb': {
-            'type': 'WandbVisBackend',
-            'init_kwargs': {'project': 'mixmae'},
-        },
-        'mlflow': {'type': 'mixmae.MLflowBackend'},
-    }
-)
+TRACKERS: Mapping[str, Mapping[str, Any]] = {
+    'tensorboard': {'type': 'TensorboardVisBackend'},
+    # Offline with WANDB_MODE=offline in the environment.
+    'wandb': {
+        'type': 'WandbVisBackend',
+        'init_kwargs': {'project': 'mixmae'},
+    },
+    'mlflow': {'type': 'mixmae.MLflowBackend'},
+}
 
 
 def add_trackers(cfg: Config, names: Sequence[str]) -> None:

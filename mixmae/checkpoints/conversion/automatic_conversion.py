@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import MappingProxyType
 
 from mixmae.checkpoints.conversion.bare_backbone import from_bare, to_bare
 from mixmae.checkpoints.conversion.conversion import Conversion, Source
@@ -40,37 +39,31 @@ FITS = (
 )
 Converter = Callable[..., Conversion]
 # Converters by the names of ``mixmae convert --from`` and ``--to``.
-INCOMING: Mapping[str, Converter] = MappingProxyType(
-    {
-        'official': from_official,
-        'um-mae': from_um_mae,
-        'mmpretrain': from_mmpretrain,
-        'mmdet': from_swin,
-        'mmseg': from_swin,
-        'timm': from_timm,
-        'huggingface': from_huggingface,
-        'simmim': partial(from_simmim, convert=from_timm),
-        'safetensors': from_bare,
-    }
-)
-OUTGOING: Mapping[str, Converter] = MappingProxyType(
-    {
-        'mmpretrain': to_mmpretrain,
-        'mmdet': partial(to_swin, scope='mmdet'),
-        'mmseg': partial(to_swin, scope='mmseg'),
-        'timm': to_timm,
-        'safetensors': to_bare,
-    }
-)
+INCOMING: Mapping[str, Converter] = {
+    'official': from_official,
+    'um-mae': from_um_mae,
+    'mmpretrain': from_mmpretrain,
+    'mmdet': from_swin,
+    'mmseg': from_swin,
+    'timm': from_timm,
+    'huggingface': from_huggingface,
+    'simmim': partial(from_simmim, convert=from_timm),
+    'safetensors': from_bare,
+}
+OUTGOING: Mapping[str, Converter] = {
+    'mmpretrain': to_mmpretrain,
+    'mmdet': partial(to_swin, scope='mmdet'),
+    'mmseg': partial(to_swin, scope='mmseg'),
+    'timm': to_timm,
+    'safetensors': to_bare,
+}
 # What a file is, by the name that ``code_base_of`` returns.
-RECOGNISED: Mapping[str, str] = MappingProxyType(
-    {
-        'mmpretrain': 'a MixMIM of mmpretrain',
-        'mmdet': 'a Swin of mmdet, mmseg or mmpretrain',
-        'timm': 'a Swin of timm or Microsoft',
-        'huggingface': 'a Swin of Hugging Face',
-    }
-)
+RECOGNISED: Mapping[str, str] = {
+    'mmpretrain': 'a MixMIM of mmpretrain',
+    'mmdet': 'a Swin of mmdet, mmseg or mmpretrain',
+    'timm': 'a Swin of timm or Microsoft',
+    'huggingface': 'a Swin of Hugging Face',
+}
 # Its other keys are those of Swin.
 _SWIN_V2 = re.compile(r'\.(attn\.w_msa|attn|attention\.self)\.logit_scale')
 # What is recognised in order to say that it does not fit; the first pattern

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from mmengine.fileio import register_backend
@@ -65,9 +66,8 @@ class CheckpointWriter:
 
         It was raised there; no file was removed after the failed write.
         """
-        for one in self._pending:
-            one.result()
-        self._pending = []
+        with suppress(CheckpointWriteError):
+            self.finish()
         self._error = None
 
     def put(self, operation: Callable[[], None]) -> None:

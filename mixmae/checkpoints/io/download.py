@@ -107,9 +107,8 @@ def _local_rank() -> int:
 
     MMEngine's local rank needs a process group that nothing creates.
     """
-    names = ('OMPI_COMM_WORLD_LOCAL_RANK', 'LOCAL_RANK')
-    found = [os.environ[name] for name in names if name in os.environ]
-    return int(found[0]) if found else 0
+    ours = os.environ.get('LOCAL_RANK', '0')
+    return int(os.environ.get('OMPI_COMM_WORLD_LOCAL_RANK', ours))
 
 
 def _provide(path: Path, address: str, wanted: str) -> None:
