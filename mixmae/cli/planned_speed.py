@@ -102,15 +102,7 @@ class RunLog(NamedTuple):
 
     @classmethod
     def read(cls, path: str) -> RunLog:
-        """Read a log.
-
-        Args:
-            path: A ``scalars.json``, or a work folder, whose latest one is
-                read.
-
-        Raises:
-            ValueError: The log does not exist, or holds no throughput.
-        """
+        """Read a ``scalars.json``, or the latest one in a work folder."""
         file = Path(path)
         if file.is_dir():
             found = sorted(file.glob('**/vis_data/scalars.json'))
@@ -147,11 +139,7 @@ class RunLog(NamedTuple):
         return cls(file, median(times), tuple(flops))
 
     def check(self, flops: float) -> None:
-        """Compare with the model FLOPs per image of the planned network.
-
-        Raises:
-            ValueError: The log belongs to another network.
-        """
+        """Compare with the model FLOPs per image of the planned network."""
         if any(not math.isclose(x, flops, rel_tol=1e-6) for x in self.flops):
             raise ValueError(
                 f'{self.path} is of another network or image size: '
@@ -212,14 +200,9 @@ def check_length(count: int, iterations: int) -> None:
 
 
 def measure_iterations(config: Config, count: int) -> MeasuredIterations:
-    """Train for some iterations and discard the result.
+    """Train for some iterations, after a few warm-up iterations.
 
-    Args:
-        config: Config of a training, whose data must exist. It is not changed.
-        count: Number of measured iterations, after a few warm-up iterations.
-
-    Raises:
-        ValueError: The run has fewer iterations.
+    The result is discarded. The data must exist; the config is not changed.
     """
     config = copy.deepcopy(config)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None

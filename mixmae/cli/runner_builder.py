@@ -151,14 +151,7 @@ def check_engine(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner of type ``runner_type``; ``Runner`` by default.
-
-    Args:
-        cfg: Config; ``limit_loaders`` sets time limits of its data loaders.
-
-    Raises:
-        ValueError: See ``check_engine``.
-    """
+    """Build the runner of a config, whose settings this adapts."""
     check_engine(cfg)
     drop_absent_hooks(cfg)
     use_compile_hook(cfg)

@@ -114,12 +114,7 @@ def add_call_arguments(parser: argparse.ArgumentParser) -> None:
 def add_inference_arguments(
     parser: argparse.ArgumentParser, resize: bool = True
 ) -> None:
-    """Add arguments for the checkpoint, the images and their reading.
-
-    Args:
-        parser: The parser.
-        resize: Whether the command resizes images otherwise than the config.
-    """
+    """Add arguments for the checkpoint, the images and their reading."""
     parser.add_argument(
         'checkpoint', help='checkpoint file or URL, or the folder of a run'
     )
@@ -168,11 +163,7 @@ def add_inference_arguments(
 
 
 def resize_of(args: argparse.Namespace, default: Resize) -> Resize:
-    """Convert ``--resize`` to the argument of an inferencer.
-
-    Raises:
-        ValueError: It is none of the choices.
-    """
+    """Convert ``--resize`` to the argument of an inferencer."""
     given = args.resize
     if given is None:
         return default
@@ -233,11 +224,7 @@ def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def decoding_of(args: argparse.Namespace) -> ImageDecoding:
-    """Return the settings given on a command line.
-
-    Raises:
-        ValueError: A setting is out of range.
-    """
+    """Return the settings given on a command line."""
     return ImageDecoding(
         tuple(args.background),
         args.extra_band,

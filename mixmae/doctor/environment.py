@@ -129,10 +129,7 @@ class Probe:
 
 
 def run_probes(codes: Mapping[str, str]) -> dict[str, Probe]:
-    """Run probes one after another in one new interpreter.
-
-    Args:
-        codes: Code by name of the module; see ``PROBES``.
+    """Run some ``PROBES`` one after another in one new interpreter.
 
     Returns:
         Answers by name of the module, up to and including the first that
@@ -171,14 +168,7 @@ def run_probe(code: str) -> Probe:
 
 
 def run_every_probe(codes: Mapping[str, str]) -> dict[str, Probe]:
-    """Run probes in one interpreter, and after a failure in one each.
-
-    Args:
-        codes: Code by name of the module; see ``PROBES``.
-
-    Returns:
-        An answer for each name, in the order of ``codes``.
-    """
+    """Run some ``PROBES`` in one interpreter; after a failure in one each."""
     found = run_probes(codes)
     found = {name: probe for name, probe in found.items() if probe.works}
     rest = [name for name in codes if name not in found]

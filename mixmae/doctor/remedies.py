@@ -34,11 +34,7 @@ MMCV_LITE = f'{PIP} install --no-deps mmcv-lite=={tested("mmcv-lite")}'
 
 
 def torch_for_driver(cuda: int) -> str:
-    """Return a command that installs torch for an older NVIDIA driver.
-
-    Args:
-        cuda: Major CUDA release that the driver serves.
-    """
+    """Return a command that installs torch for a major CUDA release."""
     tag = {11: 'cu118', 12: 'cu126'}.get(cuda, 'cpu')
     return (
         f'{PIP} install --force-reinstall torch torchvision --index-url '

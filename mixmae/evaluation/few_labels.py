@@ -128,12 +128,7 @@ def fine_tune(
         channels: Channels of its last output.
         train: (N, 3, H, W) uint8 images and (N,) labels.
         test: Images and labels to measure the accuracy on, likewise.
-        num_classes: Number of classes.
         normalise: Converts float images in 0..255 to the backbone's inputs.
-        epochs: Passes over the train images.
-        batch_size: Images per step.
-        lr: Peak learning rate.
-        weight_decay: Weight decay of parameters with more than one axis.
         seed: Seed of the head, the order, and the crops.
         on_epoch: Called with the number of finished epochs.
 

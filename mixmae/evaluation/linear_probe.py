@@ -229,10 +229,6 @@ def dense_linear_probe(
         test_maps: One (M, C_i, H_i, W_i) per stage.
         test_labels: (M, H, W).
         num_classes: Number of classes K.
-        epochs: Passes over the train maps.
-        batch_size: Images per step.
-        lr: Peak learning rate.
-        weight_decay: Weight decay of AdamW.
         seed: Seed of the order of images.
 
     Raises:

@@ -46,9 +46,6 @@ def training_flops(
             unsharded parameters.
         image_shape: (channels, height, width).
 
-    Returns:
-        FLOPs per image in training.
-
     Raises:
         ValueError: The model does not accept such images, or does not run on
             the meta device.

@@ -149,13 +149,8 @@ class Schedule(NamedTuple):
     ) -> Schedule:
         """Create a schedule with the accumulation that gives the same update.
 
-        Args:
-            images: Images of the data set.
-            epochs: Number of epochs.
-            update: Images per update on all devices.
-            devices: Number of devices.
-            batch: Batch size per device.
-            updates: Number of updates, if not given by epochs.
+        ``update`` are images on all devices, ``batch`` those on one;
+        ``updates`` is given for loops by iterations.
 
         Raises:
             ValueError: No whole number of batches gives this update, or there

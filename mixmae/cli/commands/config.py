@@ -30,11 +30,7 @@ def config_names(folder: Path) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write or list.
-
-    Raises:
-        ValueError: There is no such config, or the file exists.
-    """
+    """Write a config, or list all of them."""
     parser = CommandParser(description=__doc__)
     parser.add_argument('name', nargs='?', help='a name of the list')
     parser.add_argument('file', nargs='?', type=Path, help='file to write')

@@ -106,12 +106,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def checked_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the given options of the conversion from ``--from`` to ``--to``.
-
-    Raises:
-        ConfigError: The conversion does not exist, or an option has no effect
-            on it.
-    """
+    """Return the given options; ``ConfigError`` if one has no effect."""
     pair = (args.source, args.target)
     if pair.count(OURS) != 1:
         raise ConfigError(
@@ -137,11 +132,7 @@ def checked_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Convert a checkpoint.
-
-    Raises:
-        ValueError: The conversion failed; nothing was written.
-    """
+    """Convert a checkpoint; after an error nothing is written."""
     args = parse_args(argv)
     options = checked_options(args)
     if args.target == RELEASE and args.config:

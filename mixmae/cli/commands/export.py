@@ -40,12 +40,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def add_graph_arguments(parser: argparse.ArgumentParser, size: str) -> None:
-    """Add the arguments of a graph: file, config, size, bound.
-
-    Args:
-        parser: The parser.
-        size: Default of the size, in words.
-    """
+    """Add the arguments of a graph; ``size`` is the default, in words."""
     parser.add_argument('out', type=Path, help='output file, .onnx')
     parser.add_argument(
         '--config', help='config file (default: the one in the checkpoint)'

@@ -55,12 +55,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
-    """Check the output file before the extraction.
-
-    Raises:
-        ConfigError: The file format does not support the requested output.
-        SpecialFileError: See ``check_output``.
-    """
+    """Check before the extraction that the file can hold its output."""
     if out.suffix not in ('.npz', '.npy'):
         raise ConfigError(f'--out must end in .npz or .npy, got {out}')
     if out.suffix == '.npy' and (maps or len(stages) > 1):

@@ -206,11 +206,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check_data(cfg: Config) -> None:
-    """Check that the training data exist, to be measured with.
-
-    Raises:
-        ConfigError: A file or folder is missing.
-    """
+    """Check that the training data exist, to be measured with."""
     for one in data_paths(cfg):
         if one.key.startswith('train_dataloader') and not one.path.exists():
             raise ConfigError(

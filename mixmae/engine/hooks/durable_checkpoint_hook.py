@@ -221,11 +221,7 @@ class DurableCheckpointHook(CheckpointHook):
     def _save(
         self, runner: Runner, name: str, kind: str, place: dict, **options: Any
     ) -> str:
-        """List a checkpoint, save it, note that it is the last one.
-
-        Returns:
-            Its path.
-        """
+        """List a checkpoint, save it, note it as the last; return its path."""
         check_finite(runner, name)
         hub = runner.message_hub
         hub.update_info(BEST_FILES, best_files(hub.runtime_info))

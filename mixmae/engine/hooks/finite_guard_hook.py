@@ -241,11 +241,7 @@ def _non_finite_on_any_rank(named: dict[str, Tensor]) -> list[str]:
 
 
 def check_finite(runner: Runner, name: str) -> None:
-    """Stop all ranks before a checkpoint that is not finite is written.
-
-    Raises:
-        NonFiniteError: A tensor is not finite.
-    """
+    """Stop all ranks before a checkpoint that is not finite is written."""
     for hook in runner.hooks:
         if isinstance(hook, FiniteGuardHook):
             hook.finish(runner)

@@ -33,11 +33,7 @@ class OverwriteHook(Hook):
         self.files = tuple(files)
 
     def before_train(self, runner: Runner) -> None:
-        """Remove the files.
-
-        Raises:
-            ValueError: A file cannot be removed.
-        """
+        """Remove the files."""
         on_main_rank(self._remove)
         if self.files:
             runner.logger.info(

@@ -89,16 +89,9 @@ class SkippedUpdate(NamedTuple):
         settings: dict,
         ranks: list[dict],
     ) -> None:
-        """Write a JSON report; numbers that are not finite become text.
+        """Write a JSON report with ``skipped_on_rank`` of all ranks.
 
         A file that cannot be written is a warning.
-
-        Args:
-            path: Path of the file; its folder is created.
-            model: Model that names the parameters.
-            optimizer: Optimizer with the parameter groups.
-            settings: Settings of the run.
-            ranks: ``skipped_on_rank`` of every rank.
         """
         # Imported here: few trainings skip an update.
         from mixmae.evaluation.results_json import results_json

@@ -179,21 +179,14 @@ def _number_patterns(template: str) -> list[re.Pattern]:
 def numbered(name: str, template: str) -> re.Match | None:
     """Match a name with an epoch or an iteration, which is group 1.
 
-    Args:
-        name: Name of a file.
-        template: ``filename_tmpl`` of the run.
+    The template is the ``filename_tmpl`` of the run.
     """
     matches = [one.fullmatch(name) for one in _number_patterns(template)]
     return next(filter(None, matches), None)
 
 
 def is_written_name(name: str, template: str = '') -> bool:
-    """Return True if runs without a manifest write files of this name.
-
-    Args:
-        name: Name of a file.
-        template: ``filename_tmpl`` of the run.
-    """
+    """Return True if runs without a manifest write files of this name."""
     patterns = _number_patterns(template)
     patterns += [re.compile(f'best_.+_{one.pattern}') for one in patterns]
     return is_plain_name(name) and (
