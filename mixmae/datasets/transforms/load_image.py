@@ -112,16 +112,5 @@ class LoadImage:
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(draft_side={self.draft_side}, '
-            f'{self._decoding_repr()})'
-        )
-
-    def _decoding_repr(self) -> str:
-        """Return the arguments that all loaders share."""
-        return (
-            f'background={self.decoding.background}, '
-            f'min_side={self.limits.min_side}, '
-            f'max_pixels={self.limits.max_pixels}, '
-            f'value_range={self.decoding.value_range}, '
-            f'extra_band={self.decoding.extra_band!r}, '
-            f'channels={self.decoding.channels}'
+            f'{self.decoding}, {self.limits})'
         )

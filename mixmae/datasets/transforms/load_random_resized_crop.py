@@ -236,7 +236,7 @@ class LoadRandomResizedCrop(LoadImage):
             f'aspect_ratio_range={self.range.aspect}, '
             f'max_attempts={self.range.attempts}, '
             f'interpolation={self.interpolation!r}, exact={self.exact}, '
-            f'{self._decoding_repr()})'
+            f'{self.decoding}, {self.limits})'
         )
 
 
