@@ -12,34 +12,31 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from mixmae.fileio.worker_processes import end_with_launcher
 from mixmae.version import __version__
 
 # Summaries by subcommand name; the module of `check-data` is `check_data`.
-SUMMARIES: Mapping[str, str] = MappingProxyType(
-    {
-        'pretrain': 'pretrain a backbone on images without labels',
-        'finetune': 'fine-tune a pretrained backbone on labelled images',
-        'predict': 'predict images with a fine-tuned network',
-        'export': 'write a classifier or segmentor as an ONNX graph',
-        'train': 'train the model of a config file',
-        'test': 'evaluate a checkpoint with the evaluator of its config',
-        'features': 'write the features of images to a file',
-        'reconstruct': 'draw reconstructions of images by pretrained networks',
-        'convert': 'convert checkpoints from and to other code bases',
-        'push': 'upload a pretraining to the Hugging Face hub',
-        'view': 'open a local page with reconstructions and features',
-        'report': 'write a page about a run, or compare several',
-        'plan': 'estimate time, memory and data of a run',
-        'check-data': 'find corrupt images and wrong annotations',
-        'stats': 'print number, kinds, sizes and values of images',
-        'pack': 'pack images into tar shards',
-        'config': 'write a config of this package to a file',
-        'doctor': 'check the installed packages',
-    }
-)
+SUMMARIES: Mapping[str, str] = {
+    'pretrain': 'pretrain a backbone on images without labels',
+    'finetune': 'fine-tune a pretrained backbone on labelled images',
+    'predict': 'predict images with a fine-tuned network',
+    'export': 'write a classifier or segmentor as an ONNX graph',
+    'train': 'train the model of a config file',
+    'test': 'evaluate a checkpoint with the evaluator of its config',
+    'features': 'write the features of images to a file',
+    'reconstruct': 'draw reconstructions of images by pretrained networks',
+    'convert': 'convert checkpoints from and to other code bases',
+    'push': 'upload a pretraining to the Hugging Face hub',
+    'view': 'open a local page with reconstructions and features',
+    'report': 'write a page about a run, or compare several',
+    'plan': 'estimate time, memory and data of a run',
+    'check-data': 'find corrupt images and wrong annotations',
+    'stats': 'print number, kinds, sizes and values of images',
+    'pack': 'pack images into tar shards',
+    'config': 'write a config of this package to a file',
+    'doctor': 'check the installed packages',
+}
 
 
 def module_of(name: str) -> str:

@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from mixmae.checkpoints.conversion.automatic_conversion import (
@@ -28,15 +27,13 @@ from mixmae.fileio.safe_path import add_trust_argument
 
 OURS, RELEASE = 'mixmae', 'release'
 # The conversions, as (from, to), in which each option has an effect.
-OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
-    {
-        'window_sizes': (('official', OURS), ('mmpretrain', OURS)),
-        'img_size': ((OURS, 'mmpretrain'), (OURS, 'timm')),
-        'backbone_only': ((OURS, 'mmpretrain'),),
-        'from_task': ((OURS, 'safetensors'),),
-        'card': ((OURS, RELEASE),),
-    }
-)
+OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    'window_sizes': (('official', OURS), ('mmpretrain', OURS)),
+    'img_size': ((OURS, 'mmpretrain'), (OURS, 'timm')),
+    'backbone_only': ((OURS, 'mmpretrain'),),
+    'from_task': ((OURS, 'safetensors'),),
+    'card': ((OURS, RELEASE),),
+}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
