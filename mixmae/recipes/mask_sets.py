@@ -119,16 +119,12 @@ def read_mask_sets(
     common = Path(
         os.path.commonpath([p for pair in train + val for p in pair])
     )
-    pixels, fault = _count(train)
-    others, other_fault = _count(val)
-    if fault or other_fault:
-        raise ValueError(fault or other_fault)
     return MaskSets(
         common,
         _relative(train, common),
         _relative(val, common),
-        pixels,
-        others,
+        _count(train),
+        _count(val),
         _palette(train[0][1]) if colours is None else colours.palette,
         names,
         tuple(notes),
@@ -189,25 +185,25 @@ def _relative(pairs: Sequence[Pair], root: Path) -> list[Pair]:
     ]
 
 
-def _count(pairs: Sequence[Pair]) -> tuple[Counter[int], str]:
+def _count(pairs: Sequence[Pair]) -> Counter[int]:
     """Count the values in masks, and compare sizes with the images."""
     pixels: Counter[int] = Counter()
     for image, mask in pairs[:: max(1, len(pairs) // MOST_MASKS)]:
         found = read_label_map(mask)
         if found.fault is not None:
-            return pixels, f'{mask}: {found.fault}'
+            raise ValueError(f'{mask}: {found.fault}')
         oriented = read_oriented_size(image)
         if oriented is None:
-            return pixels, f'{image} is not a readable image'
+            raise ValueError(f'{image} is not a readable image')
         size = oriented.upright
         if size != (found.width, found.height):
-            return pixels, (
+            raise ValueError(
                 f'{mask} has {found.width} x {found.height} pixels, its '
                 f'image {image} {size[0]} x {size[1]}; '
                 f'both must have one size, as a viewer shows them'
             )
         pixels.update(dict(found.values))
-    return pixels, ''
+    return pixels
 
 
 def _palette(mask: str) -> list[list[int]] | None:
