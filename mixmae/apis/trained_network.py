@@ -196,19 +196,17 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
     meta = meta if isinstance(meta, Mapping) else {}
     # The whole config of a run, for its pipelines.
     found = recorded_settings(meta)
-    if found is not None:
-        kept = {key: found[key] for key in _KEPT if key in found}
-        check_parts(kept, source)
-        return Config({**kept, CARRIED_BY: source})
-    model = recorded_model(meta)
-    if not model:
-        raise ValueError(
-            f'{source} contains no config; pass the one that it was trained '
-            'with'
-        )
-    model = copy.deepcopy(dict(model))
-    check_parts({'model': model}, source)
-    return Config({'model': model, CARRIED_BY: source})
+    if found is None:
+        model = recorded_model(meta)
+        if not model:
+            raise ValueError(
+                f'{source} contains no config; pass the one that it was '
+                'trained with'
+            )
+        found = {'model': copy.deepcopy(dict(model))}
+    kept = {key: found[key] for key in _KEPT if key in found}
+    check_parts(kept, source)
+    return Config({**kept, CARRIED_BY: source})
 
 
 def _buildable(config: dict, cfg: Config) -> dict:
