@@ -100,11 +100,8 @@ class RunNumbers(Check):
         ]
         if training:
             numbers += [*_intervals(cfg), *_final_rates(cfg)]
-        errors = [
-            *filter(
-                None, (one.error(key, value) for key, value, one in numbers)
-            )
-        ]
+        lines = [one.error(key, value) for key, value, one in numbers]
+        errors = [line for line in lines if line]
         if training:
             errors += _single_values(cfg)
         return Finding(f'{len(numbers)} numbers', errors=tuple(errors))
