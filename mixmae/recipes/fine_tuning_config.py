@@ -110,10 +110,7 @@ def write_next_configs(backbone: Path, folder: Path) -> list[Path]:
     folder.mkdir(exist_ok=True)
     written = []
     for name, template in NEXT_CONFIGS.items():
-        if (
-            template != classification.TEMPLATE
-            and len(set(network.channels)) < 4
-        ):
+        if template != classification.TEMPLATE and not network.is_pyramid:
             continue
         path = folder / name
         header = NEXT_HEADER.format(name=path.stem.capitalize(), path=path)
@@ -130,21 +127,17 @@ def _settings(network: InitialNetwork, template: str) -> list[Setting]:
     last = network.channels[-1]
     single = template == classification.TEMPLATE
     channels = last if single else network.channels
-    settings = {
-        one.name: one
-        for one in network_settings(network, FineTuningOptions(), channels)
-    }
+    found = network_settings(network, FineTuningOptions(), channels)
     name = os.path.basename(str(network.checkpoint))
     # MMEngine puts the folder of the config there.
-    settings['pretrained'] = Setting(
-        'pretrained', f'{{{{ fileDirname }}}}/../{name}'
-    )
+    path = f'{{{{ fileDirname }}}}/../{name}'
+    settings = [one for one in found if one.name != 'pretrained']
+    settings.append(Setting('pretrained', path))
     if single:
-        settings['img_size'] = Setting('img_size', network.img_size)
-        return list(settings.values())
+        return [*settings, Setting('img_size', network.img_size)]
     # Pyramid and heads as wide as suits the backbone.
     width = max(32, min(256, last // 4))
-    settings['channels'] = Setting('channels', width)
+    settings.append(Setting('channels', width))
     if template == detection.TEMPLATE:
-        settings['fc_channels'] = Setting('fc_channels', 4 * width)
-    return list(settings.values())
+        settings.append(Setting('fc_channels', 4 * width))
+    return settings

@@ -215,7 +215,7 @@ def pyramid_channels(network: InitialNetwork, task: str) -> list[int]:
     Raises:
         ValueError: The network is no pyramid.
     """
-    if len(network.channels) < 3 or len(set(network.channels)) == 1:
+    if not network.is_pyramid:
         raise ValueError(
             f'{task} needs a backbone of three or more stages at doubling '
             f'strides; {network.origin} has {len(network.channels)} of '

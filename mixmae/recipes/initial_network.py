@@ -70,6 +70,11 @@ class InitialNetwork:
         """Whether it is narrower than the networks of the papers."""
         return self.channels[0] < 64
 
+    @property
+    def is_pyramid(self) -> bool:
+        """Whether it has three or more stages at doubling strides."""
+        return len(self.channels) > 2 and len(set(self.channels)) > 1
+
 
 def initial_network(
     init: str | os.PathLike,

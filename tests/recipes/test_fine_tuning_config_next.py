@@ -35,11 +35,18 @@ def written(folder, config):
     return backbone, write_next_configs(path, folder / 'next')
 
 
+THREE_STAGES = MINI | dict(
+    arch=dict(embed_dims=32, depths=[1, 1, 1], num_heads=[2, 4, 8]),
+    window_sizes=[8, 8, 8],
+)
+
+
+@pytest.mark.parametrize('network', [MINI, THREE_STAGES])
 @pytest.mark.parametrize('index', range(3))
-def test_each_config_loads_the_backbone(tmp_path, index):
+def test_each_config_loads_the_backbone(tmp_path, index, network):
     if index and not is_installed('mmseg'):
         pytest.skip('the full tier is not installed')
-    backbone, paths = written(tmp_path, MINI)
+    backbone, paths = written(tmp_path, network)
     cfg = Config.fromfile(paths[index])
     assert cfg.model.data_preprocessor.mean == [1.0] * 3
     # Head and pyramid have the channels of the backbone.
@@ -50,7 +57,8 @@ def test_each_config_loads_the_backbone(tmp_path, index):
         model.init_weights()
     for name, value in backbone.state_dict().items():
         assert (model.state_dict()[name] == value).all(), name
-    assert cfg.feature_channels == (256 if index == 0 else [32, 64, 128, 256])
+    widths = [32, 64, 128, 256][: backbone.num_stages]
+    assert cfg.feature_channels == (widths if index else widths[-1])
 
 
 def test_a_network_without_pyramid_gets_a_classifier_only(tmp_path):
