@@ -241,26 +241,14 @@ def _structure(
     ]
     windows = network.get('window_sizes') or network.get('window_size')
     if windows:
-        rows.append(
-            Setting(
-                'windows',
-                windows,
-                'tokens; of the weights'
-                if call.start
-                else 'tokens; they divide the grid',
-            )
-        )
+        why = 'of the weights' if call.start else 'they divide the grid'
+        rows.append(Setting('windows', windows, f'tokens; {why}'))
     decoder = parts.neck.get('decoder')
     if decoder:
-        rows.append(
-            Setting(
-                'decoder',
-                f'{decoder["depth"]} blocks of {decoder["embed_dims"]}',
-                'small, as the network'
-                if call.network.is_small
-                else 'the paper',
-            )
-        )
+        blocks = f'{decoder["depth"]} blocks of {decoder["embed_dims"]}'
+        small = call.network.is_small
+        why = 'small, as the network' if small else 'the paper'
+        rows.append(Setting('decoder', blocks, why))
     if weights is not None:
         name = os.path.basename(weights.path)
         rows.append(Setting('init', name, weights.line()))

@@ -13,6 +13,7 @@ from mixmae.recipes.fine_tuning_settings import (
     FineTuningOptions,
     FineTuningPlan,
     class_weights,
+    derived,
     network_settings,
     pyramid_channels,
 )
@@ -64,7 +65,11 @@ def plan_segmentation(
     files = [str(sets.root / image) for image, _ in sets.train]
     long, short = median_size(files)
     scale = fitted((long, short), (LONGEST, LONGEST))
-    crop = options.image_size or max(32, min(CROP, short // 32 * 32))
+    crop, cropping = derived(
+        options.image_size,
+        max(32, min(CROP, short // 32 * 32)),
+        f'side of crops: the median short side, at most {CROP}',
+    )
     whole = scale[0] * scale[1] <= WHOLE_CROPS * crop**2
     run = fine_tuning_schedule(
         options,
@@ -101,13 +106,7 @@ def plan_segmentation(
             scale,
             f'the median image has {long} x {short} pixels; at most {LONGEST}',
         ),
-        Setting(
-            'img_size',
-            crop,
-            'as given'
-            if options.image_size
-            else f'side of crops: the median short side, at most {CROP}',
-        ),
+        Setting('img_size', crop, cropping),
         Setting(
             'test_mode',
             'whole' if whole else 'slide',
