@@ -9,6 +9,7 @@ from benchmarks.evidence.table import (
     main_table,
     progress,
     selection_table,
+    small_table,
     transfer_table,
 )
 
@@ -18,6 +19,7 @@ BLOCKS = {
     'starts': main_table,
     'scratch': long_table,
     'selection': selection_table,
+    'small': small_table,
     'transfer': transfer_table,
 }
 

@@ -58,8 +58,8 @@ class Pretraining(NamedTuple):
     variant: str = 'recipe'
     """Of ``VARIANTS``."""
     images: str = 'train'
-    """'train' (measured on the test images), or 'selection', nine tenths of
-    them (measured on the other tenth)."""
+    """'train' or 'small', a tenth of them (measured on the test images), or
+    'selection', the other nine tenths (measured on that tenth)."""
 
     @property
     def name(self) -> str:
@@ -206,6 +206,9 @@ EQUAL_TIME = {
     'short': {'mixmae': 10, 'simmim': 12, 'um_mae': 13},
     'long': {'mixmae': 40, 'simmim': 48, 'um_mae': 52},
 }
+# Pretraining and fine-tuning on the same small set, all of which is labelled:
+# as many updates as 10 epochs on all images, and as 20 epochs on 860 labels.
+SMALL_EPOCHS = 100
 # From scratch with 860 labels: by epochs of MixMAE, at least as long as they
 # and a fine-tuning take together. An epoch of MixMAE took 10 to 13 times as
 # long as one of a fine-tuning, depending on the machine.
@@ -225,6 +228,18 @@ def _few(*starts: str, seeds: tuple[int, ...] = SEEDS) -> list[Spec]:
         for seed in seeds
         for start in starts
     ]
+
+
+def _small() -> list[Spec]:
+    start = Pretraining('mixmae', SMALL_EPOCHS, images='small')
+    runs: list[Spec] = [start]
+    for seed in SEEDS:
+        runs += [
+            FineTuning(name, 0, LABELS[FEW], seed, 'small')
+            for name in ('scratch', start.name)
+        ]
+    longer = SCRATCH_EPOCHS[EQUAL_TIME['short']['mixmae']]
+    return [*runs, FineTuning('scratch', 0, longer, 0, 'small')]
 
 
 def _methods(time: str, seed: int) -> list[Pretraining]:
@@ -275,6 +290,7 @@ def _campaign() -> list[Spec]:
         ),
         *_methods('long', 1),
         *_few(*_names(_methods('long', 1))),
+        *_small(),
         *untrained[1:],
         Pretraining('mixmae', 10, 0, 'depth1'),
         Pretraining('mixmae', 10, 0, 'depth8'),

@@ -149,6 +149,8 @@ def long_table(results: Results) -> str:
     found: dict[tuple[int, int], list[FineTuning]] = {}
     for spec in CAMPAIGN:
         if isinstance(spec, FineTuning) and spec.start == 'scratch':
+            if spec.images != 'train':
+                continue
             key = (spec.labels, spec.epochs)
             found.setdefault(key, []).append(spec)
     rows = []
@@ -159,6 +161,37 @@ def long_table(results: Results) -> str:
         if done:
             rows.append([*row, figures(done, 'accuracy')])
     head = ['labels', 'epochs from scratch', 'minutes', 'accuracy']
+    return markdown(head, rows)
+
+
+def small_table(results: Results) -> str:
+    """Pretraining and fine-tuning on the same few images, all labelled."""
+    found: dict[tuple[str, int], list[FineTuning]] = {}
+    for spec in CAMPAIGN:
+        if isinstance(spec, FineTuning) and spec.images == 'small':
+            found.setdefault((spec.start, spec.epochs), []).append(spec)
+    titles = {
+        one.name: title for title, specs in groups('small') for one in specs
+    }
+    rows = []
+    for (start, epochs), specs in found.items():
+        done = measured(specs, results)
+        if not done:
+            continue
+        frozen = results.get(start, {'figures': {}, 'processor_seconds': {}})
+        before = frozen['processor_seconds'].get('train', 0) / 60
+        cost = [before + one for one in minutes(done, 'train')]
+        rows.append(
+            [
+                titles.get(start, 'from scratch'),
+                f'{epochs}',
+                spread(cost, 1),
+                *(figures([frozen], name) for name in ('ratio', 'knn')),
+                figures(done, 'accuracy'),
+            ]
+        )
+    head = ['start', 'epochs of fine-tuning', 'minutes, both']
+    head += [FROZEN['ratio'], FROZEN['knn'], 'accuracy']
     return markdown(head, rows)
 
 
@@ -200,11 +233,14 @@ def progress(results: Results) -> str:
     lines = [f'{done} of {len(CAMPAIGN)} runs are done.']
     if missing:
         lines.append('Missing, in the order in which they come:\n')
-    for images in ('selection', 'train'):
+    for images, what in (
+        ('selection', 'selection'),
+        ('train', 'pretraining'),
+        ('small', 'pretraining on a tenth of the images'),
+    ):
         for title, specs in groups(images):
             seeds = [s.seed for s in specs if s in missing]
             if seeds:
-                what = 'selection' if images == 'selection' else 'pretraining'
                 lines.append(f'- {what}: {title}, seeds {seeds}')
     tuned = Counter(
         (spec.labels, spec.epochs)

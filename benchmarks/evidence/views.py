@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Every tenth training image of a class is held out for the selection.
+# Every tenth training image of a class: held out for the selection, or alone,
+# as a small set.
 HELD_OUT = 10
 
 Files = Mapping[str, Sequence[Path]]
@@ -34,7 +35,8 @@ def image_view(data: Path, images: str, labels: int, seed: int) -> dict:
 
     Args:
         data: Folder with ``train/<class>`` and ``val/<class>``.
-        images: 'train' for these two, 'selection' for two parts of the first.
+        images: 'train' for these two, 'selection' for two parts of the first,
+            'small' for a tenth of the first and the second.
         labels: Number of images to train on, equally many of each class;
             0 = all.
         seed: Seed of their selection.
@@ -46,14 +48,16 @@ def image_view(data: Path, images: str, labels: int, seed: int) -> dict:
         ValueError: A class has too few images.
     """
     train = class_files(data / 'train')
+    tenth = {name: files[::HELD_OUT] for name, files in train.items()}
     if images == 'selection':
-        val = {name: files[::HELD_OUT] for name, files in train.items()}
+        val = tenth
         train = {
             name: [f for i, f in enumerate(files) if i % HELD_OUT]
             for name, files in train.items()
         }
     else:
         val = class_files(data / 'val')
+        train = tenth if images == 'small' else train
     if labels:
         each = labels // len(train)
         draw = random.Random(seed)

@@ -31,6 +31,15 @@ def test_the_selection_uses_no_test_images(data):
     assert {len(part) for part in selection['val'].values()} == {3}
 
 
+def test_a_small_set_is_a_tenth_with_all_test_images(data):
+    small, whole = (
+        image_view(data, images, 0, 0) for images in ('small', 'train')
+    )
+    assert files(small, 'train') < files(whole, 'train')
+    assert {len(part) for part in small['train'].values()} == {3}
+    assert small['val'] == whole['val']
+
+
 @pytest.mark.parametrize('images', ['train', 'selection'])
 def test_labels_are_drawn_by_the_seed_from_every_class(data, images):
     views = [image_view(data, images, 10, seed) for seed in (0, 0, 1)]
