@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import heapq
 import os
@@ -16,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.fileio.image_formats import OPTIONAL_SUFFIXES, PACKAGES
-from mixmae.fileio.safe_path import kind_of
+from mixmae.fileio.safe_path import SHORTAGES, kind_of
 from mixmae.fileio.shown_text import escape
 
-# Errors caused by the machine, not by a folder.
-SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 # Number of suffixes named in a note.
 NAMED_SUFFIXES = 10
 

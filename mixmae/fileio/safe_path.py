@@ -34,6 +34,8 @@ CONTROL = re.compile('[\x00-\x1f\x7f-\x9f]')
 # Names without any of these need no detailed check.
 SUSPICIOUS = re.compile(r'[\x00-\x1f\x7f-\x9f:\\]|\.\.|^[/\s]|\s$|^$')
 ADDRESS = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*://')
+# Errors of opening that the machine causes, not the file or folder.
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 # Maximum number of characters of a name in a message.
 SHOWN = 200
 

@@ -10,7 +10,6 @@ from mixmae.data_tools.packing.pack_settings import PackSettings
 from mixmae.data_tools.packing.tiling import tiles_of
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
-from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.images.image_file import (
     PLAIN,
     image_header,
@@ -18,7 +17,7 @@ from mixmae.datasets.images.image_file import (
 )
 from mixmae.datasets.images.image_kind import ANY_SIZE, ImageLimits
 from mixmae.fileio.image_formats import FORMATS
-from mixmae.fileio.safe_path import regular_file
+from mixmae.fileio.safe_path import SHORTAGES, regular_file
 
 # Maximum side of a JPEG in libjpeg, in pixels (JPEG_MAX_DIMENSION).
 MAX_SIDE = 65500

@@ -1,6 +1,5 @@
 """Diagnosis of image files that cannot be read."""
 
-import errno
 import io
 import os
 import struct
@@ -16,10 +15,8 @@ from mixmae.datasets.corrupt.corrupt_image_error import (
 )
 from mixmae.datasets.images.image_headers import HEAD, TIFF, undecoded
 from mixmae.datasets.images.jpeg_decoder import START
-from mixmae.fileio.safe_path import regular_file
+from mixmae.fileio.safe_path import SHORTAGES, regular_file
 
-# Errors caused by the machine, not by the file.
-SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 # Magic numbers of the usual formats.
 STARTS = {
     b'\xff\xd8\xff': 'JPEG',

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
-from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.packed.sample_table import Sample, SampleTable, Shard
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.fileio.safe_path import regular_file
+from mixmae.fileio.safe_path import SHORTAGES, regular_file
 
 # Per process; most systems allow 1,024 open files. Opening one is cheap.
 OPEN_FILES = 64
