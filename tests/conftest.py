@@ -20,6 +20,7 @@ import pytest
 from mmengine.registry import DefaultScope
 from yapf.yapflib import yapf_api
 
+from tests.full_tier import require_full_tier
 from tests.package_samples import build_wheel, copy_sources, environment_with
 from tests.quick_start import QuickStart
 
@@ -48,6 +49,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield
+
+
+@pytest.fixture(scope='session')
+def full_tier() -> None:
+    """Skip without the full tier."""
+    require_full_tier()
 
 
 @pytest.fixture(scope='session')

@@ -1,6 +1,5 @@
 """Our backbones in mmdet and mmseg: forward, backward, prediction."""
 
-import os
 from importlib import import_module
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('full_tier')]
 # Found by its scope alone, without custom_imports.
 SWIN = dict(
     type='mixmae.MIMSwin',
@@ -18,13 +17,6 @@ SWIN = dict(
 )
 # Warnings of mmcv's and mmdet's code about torch functions.
 warnings_of_others = pytest.mark.filterwarnings('ignore')
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 def packaged_config(package: str, name: str) -> Config:

@@ -1,6 +1,5 @@
 """One pretraining checkpoint in each framework's runner and loader."""
 
-import os
 from importlib import import_module
 from pathlib import Path
 
@@ -15,18 +14,15 @@ from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.registry import MODELS
 from tests.models.parts import random_images
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.usefixtures('full_tier'),
+]
 CONFIGS = Path(__file__).parents[1] / 'configs'
 PRETRAINING = CONFIGS / 'mixmae/swin-mini_scenes-128.py'
 # Neither side is a multiple of a patch, a window or the total stride.
 ODD = (131, 85)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @pytest.fixture(scope='module')

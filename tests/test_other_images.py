@@ -1,7 +1,6 @@
 """Other images and weights than usual: data to prediction from the wheel."""
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tests.apis.own_data import COLOURS, picture, write_class_folders
+from tests.full_tier import require_full_tier
 from tests.package_samples import run
 from tests.quick_start import SHORT
 
@@ -108,8 +108,7 @@ def test_grey_tiff_of_12_bits(installed: Path, tmp_path: Path) -> None:
 def test_tiff_of_four_bands(installed: Path, tmp_path: Path) -> None:
     """On two processes, with a frozen backbone, until nothing gets better."""
     pytest.importorskip('mmpretrain')
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+    require_full_tier()
     write_regions(tmp_path / 'roofs')
     mixmae = Shell(installed, tmp_path)
     command = ['pretrain', '--data', 'roofs/images', '--out', 'run']

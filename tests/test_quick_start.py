@@ -2,12 +2,12 @@
 
 import csv
 import json
-import os
 
 import pytest
 from PIL import Image
 
 from tests.apis.own_data import COLOURS
+from tests.full_tier import require_full_tier
 from tests.quick_start import QuickStart, page_commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('quick start')]
@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('quick start')]
 
 @pytest.mark.parametrize('out', page_commands())
 def test_every_line_of_the_page(quick_start: QuickStart, out: str) -> None:
-    if 'classes' not in out and os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+    if 'classes' not in out:
+        require_full_tier()
     said = quick_start.said(out)
     # Nothing of libraries, and no place in the code.
     for noise in ('OneDL', 'mmengine', '.py:', 'is not used', 'prefix'):

@@ -23,17 +23,11 @@ from tests.apis import own_data
 from tests.quick_start import QuickStart
 
 pytestmark = [
+    pytest.mark.usefixtures('full_tier'),
     pytest.mark.slow,
     pytest.mark.filterwarnings('ignore'),
     pytest.mark.xdist_group('quick start'),
 ]
-
-
-@pytest.fixture(autouse=True, scope='module')
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 # Output folders of the quick start, and folders of their images.

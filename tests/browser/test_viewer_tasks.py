@@ -1,16 +1,14 @@
 """Predictions of fine-tuned networks in a browser."""
 
-import os
-
 import pytest
 
 from tests.browser.test_viewer import changed, png, ready
+from tests.full_tier import require_full_tier
 from tests.viewer.served import served
 from tests.viewer.task_checkpoints import RECIPES, task_checkpoint
 
 pytestmark = pytest.mark.filterwarnings('ignore')
-if os.environ.get('MIXMAE_FULL_TIER') != '1':
-    pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+require_full_tier()
 
 
 @pytest.fixture(scope='module')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from mixmae.config.config_paths import (
     refuse_pickled_data,
 )
 from tests.engine.tiny_run import ROOT
+from tests.full_tier import require_full_tier
 
 
 def config_of(root: Path, **dataset: object) -> Config:
@@ -132,8 +132,8 @@ def test_other_errors_are_not_about_data(tmp_path):
 def test_data_sets_of_every_task(tmp_path, name, split):
     """Errors of all libraries about missing data become one line."""
     full = name.startswith(('detection', 'segmentation'))
-    if full and os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+    if full:
+        require_full_tier()
     config = Config.fromfile(ROOT / f'configs/{name}.py')
     scope = config.default_scope
     if scope == 'mmseg':

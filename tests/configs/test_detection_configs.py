@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 
 import pytest
@@ -23,20 +22,16 @@ DETECTORS = [
     if path.parent.name == 'detection' and path.stem[:4] != 'own-'
 ]
 # Warnings of mmdet's code about changed torch functions.
-pytestmark = pytest.mark.filterwarnings('ignore')
+pytestmark = [
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.usefixtures('full_tier'),
+]
 every_detector = pytest.mark.parametrize('path', DETECTORS, ids=identity)
 TWO_STAGES = [path for path in DETECTORS if not path.name.startswith('gfl')]
 two_stages = pytest.mark.parametrize('path', TWO_STAGES, ids=identity)
 gfl = pytest.mark.parametrize(
     'path', [p for p in DETECTORS if p not in TWO_STAGES], ids=identity
 )
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @functools.cache

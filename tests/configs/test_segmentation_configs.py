@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,13 +14,6 @@ FOLDER = Path(__file__).parents[2] / 'configs' / 'segmentation'
 # Configs for own data have no source to be compared with.
 CONFIGS = sorted(p for p in FOLDER.glob('*.py') if p.stem[:4] != 'own-')
 every_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
-
-
-@pytest.fixture
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 def transforms(pipeline: list) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -18,7 +17,11 @@ from tests.engine.tiny_run import ROOT
 from tests.models.parts import tiny_model
 from tests.tools.running import call_tool, load_tool, run_tool
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.usefixtures('full_tier'),
+]
 CONFIG = """
 _base_ = '{root}/configs/segmentation/upernet_swin-mini_scenes-128.py'
 data_root = '{data}'
@@ -61,13 +64,6 @@ default_hooks = dict(
 )
 work_dir = '{folder}/run'
 """
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @pytest.fixture(scope='module')

@@ -1,7 +1,6 @@
 """Corrupt annotations in mmdet's and mmseg's data sets and pipelines."""
 
 import json
-import os
 from importlib import import_module
 
 import cv2
@@ -13,14 +12,11 @@ from mixmae.datasets.scenes.objects import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
 
 # Warnings of mmcv's and mmdet's code about changed functions.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.usefixtures('full_tier'),
+]
 
 
 @pytest.fixture

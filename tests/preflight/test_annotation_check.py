@@ -1,7 +1,6 @@
 """Faulty annotation files, reported by preflight and check_dataset."""
 
 import copy
-import os
 
 import pytest
 
@@ -14,14 +13,10 @@ from tests.preflight.labelled_sets import (
     detection,
 )
 
-pytestmark = pytest.mark.filterwarnings('ignore')
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip without mmdet, whose data set class the checks recognise."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+pytestmark = [
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.usefixtures('full_tier'),
+]
 
 
 def found(config):

@@ -1,7 +1,5 @@
 """Boxes and masks on photos with an EXIF orientation."""
 
-import os
-
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -18,16 +16,12 @@ from tests.preflight.labelled_sets import (
     turned,
 )
 
-pytestmark = pytest.mark.filterwarnings('ignore')
+pytestmark = [
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.usefixtures('full_tier'),
+]
 # Boxes and masks of the annotations fit into all of them.
 WIDE, HIGH, SQUARE, LARGE = (48, 24), (24, 48), (24, 24), (48, 48)
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 def boxes(root, orientation, stored, labelled=WIDE):

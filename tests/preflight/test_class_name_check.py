@@ -1,7 +1,5 @@
 """Class names of config, data and checkpoint."""
 
-import os
-
 import pytest
 import torch
 
@@ -17,13 +15,6 @@ from tests.preflight.labelled_sets import (
 )
 
 pytest.importorskip('mmpretrain')
-
-
-@pytest.fixture
-def full_tier() -> None:
-    """Skip without mmdet and mmseg, but never in `make test`."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @pytest.fixture

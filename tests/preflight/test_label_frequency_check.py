@@ -1,9 +1,8 @@
 """Counts of labels and of ignored labels."""
 
-import os
-
 import pytest
 
+from tests.full_tier import require_full_tier
 from tests.preflight.labelled_sets import (
     class_set,
     classification,
@@ -73,8 +72,7 @@ def test_files_skipped_for_their_suffix(tmp_path):
 
 @pytest.mark.filterwarnings('ignore')
 def test_images_left_out_of_annotations(tmp_path):
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+    require_full_tier()
     content = coco_content(images=5)
     content['annotations'] = [
         one for one in content['annotations'] if one['image_id'] > 1

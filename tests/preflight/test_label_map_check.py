@@ -1,7 +1,6 @@
 """Label maps with ignored values only, or with wrong ones."""
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -17,14 +16,10 @@ from tests.preflight.labelled_sets import (
     segmentation_set,
 )
 
-pytestmark = pytest.mark.filterwarnings('ignore')
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+pytestmark = [
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.usefixtures('full_tier'),
+]
 
 
 def blocks(*values, shape=(SIZE, SIZE)):

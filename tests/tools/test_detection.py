@@ -1,7 +1,6 @@
 """Mask R-CNN from a pretraining checkpoint, trained and tested by tools."""
 
 import json
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.engine.tiny_run import ROOT
 from tests.tools.running import call_tool, load_tool, run_tool
 
 pytestmark = [
+    pytest.mark.usefixtures('full_tier'),
     pytest.mark.slow,
     # Warnings of mmcv's and mmdet's code about torch functions.
     pytest.mark.filterwarnings('ignore'),
@@ -24,13 +24,6 @@ pytestmark = [
 TRAIN, TEST = ROOT / 'tools/train.py', ROOT / 'tools/test.py'
 CONFIG = ROOT / 'configs/detection/mask-rcnn_swin-mini_scenes-128.py'
 PRETRAINING = ROOT / 'configs/mixmae/swin-mini_scenes-128.py'
-
-
-@pytest.fixture(autouse=True)
-def full_tier() -> None:
-    """Skip unless the full tier is installed; `make test` requires it."""
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @pytest.fixture(scope='module')

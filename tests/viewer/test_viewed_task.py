@@ -1,18 +1,16 @@
 """Predictions of classifiers, detectors and segmentors in a viewer."""
 
-import os
-
 import pytest
 
 from mixmae.viewer.viewer import viewed_network
 from tests.apis.own_data import write_backbone
+from tests.full_tier import require_full_tier
 from tests.viewer.served import served
 from tests.viewer.task_checkpoints import RECIPES, task_checkpoint
 from tests.viewer.test_viewer_server import file_address, png, post
 
 pytestmark = pytest.mark.filterwarnings('ignore')
-if os.environ.get('MIXMAE_FULL_TIER') != '1':
-    pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+require_full_tier()
 
 
 @pytest.fixture(scope='module')

@@ -1,7 +1,5 @@
 """Layer decay in the models of mmpretrain, mmdet and mmseg."""
 
-import os
-
 import pytest
 from torch import nn
 
@@ -13,6 +11,7 @@ from tests.engine.optimizers.test_layer_decay_constructor import (
     settings,
     tiny,
 )
+from tests.full_tier import require_full_tier
 
 
 def mmpretrain_classifier(backbone: dict) -> nn.Module:
@@ -62,8 +61,7 @@ def test_agrees_with_mmpretrain(theirs):
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('package', ['mmdet', 'mmseg'])
 def test_same_in_detectors_and_segmentors(package):
-    if os.environ.get('MIXMAE_FULL_TIER') != '1':
-        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+    require_full_tier()
     backbone = {**TINY, 'out_indices': (0, 1, 2, 3)}
     channels = [8, 16, 32, 64]
     if package == 'mmdet':
