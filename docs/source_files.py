@@ -43,23 +43,24 @@ def source_files(root: Path) -> str:
 
 def _entry(folder: str, path: Path) -> str:
     nodes = ast.parse(path.read_text()).body
-    names = [name for name in map(_name, nodes) if name]
+    names = [f'`{name}`' for node in nodes for name in _names(node)]
     end = f' ({", ".join(names)})' if names else ''
     # The folder as well, for lines that grep finds.
     return f'- **{folder}/{path.name}**: {_summary(path)}{end}'
 
 
-def _name(node: ast.stmt) -> str:
-    """Return the name of a public class, function or constant, else ''."""
-    name = ''
+def _names(node: ast.stmt) -> list[str]:
+    """Return the names of a public class or function, or of constants."""
+    names = []
     if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-        name = node.name
+        names = [node.name]
     elif isinstance(node, (ast.Assign, ast.AnnAssign)):
         target = node.targets[0] if hasattr(node, 'targets') else node.target
-        if isinstance(target, ast.Name) and target.id.isupper():
-            name = target.id
-    hidden = name.startswith('_') or name in UNNAMED
-    return f'`{name}`' if name and not hidden else ''
+        # A, B = 1, 2
+        targets = getattr(target, 'elts', [target])
+        names = [one.id for one in targets if isinstance(one, ast.Name)]
+        names = [name for name in names if name.isupper()]
+    return [n for n in names if not n.startswith('_') and n not in UNNAMED]
 
 
 def _summary(path: Path) -> str:

@@ -15,7 +15,6 @@ model = dict(data_preprocessor=dict(masking=None))
 test_dataloader = dict(dataset=dict(with_label=True))
 test_cfg = dict(
     type='KNNTestLoop',
-    k=20,
     train_dataloader=dict(
         _base_.test_dataloader,
         dataset=dict(

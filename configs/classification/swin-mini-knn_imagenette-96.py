@@ -15,7 +15,6 @@ _base_ = '../mixmae/swin-mini_imagenette-96.py'
 model = dict(data_preprocessor=dict(masking=None))
 test_cfg = dict(
     type='KNNTestLoop',
-    k=20,
     train_dataloader=dict(
         _base_.test_dataloader,
         dataset=dict(_base_.test_dataloader.dataset, data_prefix='train'),

@@ -40,9 +40,6 @@ class ImageSet(BaseDataset):
             order. A run is resumed with the lists that it started with.
         metainfo, indices, serialize_data, test_mode, lazy_init: As in
             ``BaseDataset``.
-
-    Raises:
-        ValueError: The pipeline draws flips that no later step applies.
     """
 
     # Each name of a list, as it is read; see ``check_listed_paths``.

@@ -4,13 +4,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# As in the evaluations of DINO (arXiv 2104.14294).
+NEIGHBOURS = 20
+TEMPERATURE = 0.07
+
 
 def knn_votes(
     train_features: Tensor,
     train_labels: Tensor,
     test_features: Tensor,
-    k: int = 20,
-    temperature: float = 0.07,
+    k: int = NEIGHBOURS,
+    temperature: float = TEMPERATURE,
     chunk: int = 1024,
 ) -> Tensor:
     """Return the weighted votes of k neighbours of each test feature.
@@ -51,8 +55,8 @@ def knn_accuracy(
     train_labels: Tensor,
     test_features: Tensor,
     test_labels: Tensor,
-    k: int = 20,
-    temperature: float = 0.07,
+    k: int = NEIGHBOURS,
+    temperature: float = TEMPERATURE,
 ) -> float:
     """Return the accuracy (0..1) of the most votes; see ``knn_votes``."""
     votes = knn_votes(

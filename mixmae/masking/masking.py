@@ -243,8 +243,8 @@ class UniformMasking(GridMasking):
         kept = torch.nn.functional.one_hot(corners, 4).bool()
         secondary = None
         if self.secondary_ratio:
-            again = self._secondary(batch, number, generator)
-            secondary = _on_cells(kept & again[..., None], *blocks)
+            hidden_again = self._secondary(batch, number, generator)
+            secondary = _on_cells(kept & hidden_again[..., None], *blocks)
         return CellMask(~_on_cells(kept, *blocks), self.cell, secondary)
 
     def _secondary(

@@ -35,8 +35,8 @@ class Method(NamedTuple):
         base_update: Images of an update of the paper, and the most that a
             call chooses.
         warmup_divisor: The warm-up is the epochs divided by it.
-        epochs: Epochs for data sets as large as ImageNet; smaller ones are
-            trained for more.
+        epochs: Fewest epochs of a call, those of a short schedule of the
+            paper on ImageNet; smaller data sets get more.
         crop_ratio_range: Share of an image that a crop covers.
         betas: Betas of AdamW.
         max_norm: Norm to clip gradients to; ``None`` = no clipping.

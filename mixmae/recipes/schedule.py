@@ -148,7 +148,7 @@ def pretraining_epochs(images: int, method: Method) -> tuple[int, str]:
     wanted = MOST_EPOCHS * math.sqrt(min(1.0, FEW_IMAGES / images))
     found = max(method.epochs, 50 * round(wanted / 50))
     if found == method.epochs:
-        return found, f'{images:,} images: the minimum, as in the paper'
+        return found, f'{images:,} images: the fewest of {method.name}'
     return found, (
         f'{images:,} images: {MOST_EPOCHS} up to {FEW_IMAGES:,} images, '
         f'beyond that fewer, by the square root'

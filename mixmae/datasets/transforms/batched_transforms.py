@@ -170,35 +170,50 @@ class SeedSample:
         return f'{type(self).__name__}()'
 
 
+# Code of OpenCV's flip by direction.
+FLIP_AXES = {'horizontal': 1, 'vertical': 0}
+
+
 @TRANSFORMS.register_module()
 class DrawFlip:
-    """Flip an image from left to right with a given probability.
+    """Flip an image with a given probability, by default from left to right.
 
-    Adds ``hflip``, a bool, to the results. It takes one number from NumPy's
-    global generator, as mmcv's ``RandomFlip`` does, so both flip the same
-    images. Unlike that one it works in a ``BatchedPipeline``. Put it
+    Adds ``hflip`` (``vflip``), a bool, to the results. It takes one number
+    from NumPy's global generator, as mmcv's ``RandomFlip`` does, so both flip
+    the same images. Unlike that one it works in a ``BatchedPipeline``. Put it
     after the transform that loads the image.
 
     For images only: boxes, key points and label maps are not flipped.
 
     Args:
         prob: Probability of a flip, 0 to 1.
+        direction: 'horizontal', or 'vertical', from top to bottom; two
+            transforms do both.
 
     Raises:
-        ValueError: The probability is out of range; or, when called, the
-            results have boxes, key points or label maps, or no image yet.
+        ValueError: An argument is out of range; or, when called, the results
+            have boxes, key points or label maps, or no image yet.
     """
 
     # A flip in the worker costs 5 us at 224 pixels, 0.2 % of the time to
     # load an image (half of them are flipped); on a CPU device, 240 us.
 
-    def __init__(self, prob: float = 0.5) -> None:
+    def __init__(
+        self, prob: float = 0.5, direction: str = 'horizontal'
+    ) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'prob must be from 0 to 1, got {prob}')
+        if direction not in FLIP_AXES:
+            raise ValueError(
+                f'direction must be one of {list(FLIP_AXES)}, got '
+                f'{direction!r}'
+            )
         self.prob = prob
+        self.direction = direction
+        self.key = f'{direction[0]}flip'
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add ``hflip`` and flip ``img``."""
+        """Draw, and flip ``img``."""
         return self._flip(self._draw(results))
 
     def stages(self) -> Stages:
@@ -212,7 +227,7 @@ class DrawFlip:
                     f'DrawFlip flips images only, but the sample has {key}; '
                     'use mmcv.RandomFlip'
                 )
-        results['hflip'] = bool(np.random.random_sample() < self.prob)
+        results[self.key] = bool(np.random.random_sample() < self.prob)
         return results
 
     def _flip(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -221,14 +236,18 @@ class DrawFlip:
                 'DrawFlip needs img; place it after the transform that loads '
                 'the image, e.g. LoadRandomResizedCrop'
             )
-        if results['hflip']:
+        if results[self.key]:
             image = results['img']
+            flipped = cv2.flip(image, FLIP_AXES[self.direction])
             # OpenCV leaves out a single channel.
-            results['img'] = cv2.flip(image, 1).reshape(image.shape)
+            results['img'] = flipped.reshape(image.shape)
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(prob={self.prob})'
+        return (
+            f'{type(self).__name__}(prob={self.prob}, '
+            f'direction={self.direction!r})'
+        )
 
 
 @TRANSFORMS.register_module()

@@ -15,7 +15,7 @@ from mixmae.engine.fsdp2 import gathered
 from mixmae.engine.hooks.interrupt_hook import shield_workers
 from mixmae.engine.hooks.step_seed_hook import preserved_random_state
 from mixmae.evaluation.feature_extraction import gather_shares, pooled_features
-from mixmae.evaluation.knn import knn_accuracy
+from mixmae.evaluation.knn import NEIGHBOURS, TEMPERATURE, knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
 from mixmae.registry import HOOKS
 
@@ -50,8 +50,8 @@ class ProbeHook(Hook):
         train_dataloader: dict,
         val_dataloader: dict,
         interval: int = 10,
-        k: int = 20,
-        temperature: float = 0.07,
+        k: int = NEIGHBOURS,
+        temperature: float = TEMPERATURE,
         linear: bool = True,
     ) -> None:
         if interval < 1:

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from mixmae.checkpoints.loading.backbone_state import load_pretrained
 from mixmae.distributed.process_group import unwrapped
 from mixmae.evaluation.feature_extraction import gather_shares, pooled_features
-from mixmae.evaluation.knn import knn_votes
+from mixmae.evaluation.knn import NEIGHBOURS, TEMPERATURE, knn_votes
 from mixmae.registry import LOOPS
 
 # Test images per chunk. Similarities to a million train images take 1 GB.
@@ -52,8 +52,8 @@ class KNNTestLoop(TestLoop):
         dataloader: DataLoader | dict,
         evaluator: Evaluator | dict | list,
         train_dataloader: dict,
-        k: int = 20,
-        temperature: float = 0.07,
+        k: int = NEIGHBOURS,
+        temperature: float = TEMPERATURE,
     ) -> None:
         if k < 1 or temperature <= 0:
             raise ValueError(

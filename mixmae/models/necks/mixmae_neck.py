@@ -133,7 +133,8 @@ class MixMAENeck(BaseModule):
         images, cells = len(latent), latent.size(1) * latent.size(2)
         row = torch.arange(2 * images * cells, device=latent.device)
         own, partners = row.view(2, images, cells)
-        # Each cell is decoded twice, and visible in one of the two.
+        # Each cell is decoded twice, and visible in one of the two: only the
+        # rows of the other are predicted, those of image i in row i.
         wanted = torch.where(
             mask.hidden.flatten(1), own, self._partner(partners, mask)
         )

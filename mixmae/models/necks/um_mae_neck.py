@@ -170,11 +170,11 @@ class UMMAENeck(BaseModule):
                     'for them; give it token_channels, or the masking '
                     'secondary_ratio=0'
                 )
-            again = _blocks(mask.secondary).flatten(3).any(3)
-            again = again.repeat_interleave(side, 1)
-            again = again.repeat_interleave(side, 2)[..., None]
+            replaced = _blocks(mask.secondary).flatten(3).any(3)
+            replaced = replaced.repeat_interleave(side, 1)
+            replaced = replaced.repeat_interleave(side, 2)[..., None]
             token = embed_token(self.secondary_token)
-            compact = torch.where(again, token.to(compact.dtype), compact)
+            compact = torch.where(replaced, token.to(compact.dtype), compact)
         within = torch.arange(side, device=tokens.device)
         coords = torch.stack(
             [

@@ -30,6 +30,7 @@ PIPELINE = [
     dict(type='SeedSample'),
     CROP,
     dict(type='DrawFlip'),
+    dict(type='DrawFlip', direction='vertical'),
     dict(type='PackImage'),
 ]
 # Of what is not a usual JPEG, or is broken, one is in the first group and one

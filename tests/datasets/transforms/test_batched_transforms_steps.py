@@ -101,20 +101,22 @@ def test_random_streams_differ():
     assert abs(numbers.mean(0) - 0.5).max() < 0.1
 
 
+@pytest.mark.parametrize('direction', ['horizontal', 'vertical'])
 @pytest.mark.parametrize('prob', [0.0, 0.3, 0.5, 1.0])
-def test_flips_as_mmcv_does(prob):
+def test_flips_as_mmcv_does(prob, direction):
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     drawn = []
     for seed in range(50):
         np.random.seed(seed)
-        theirs = RandomFlip(prob=prob)({'img': image})
+        theirs = RandomFlip(prob, direction)({'img': image})
         after = np.random.random()
         np.random.seed(seed)
-        ours = DrawFlip(prob=prob)({'img': image})
-        assert ours['hflip'] is theirs['flip']
+        ours = DrawFlip(prob, direction)({'img': image})
+        flips = ours[f'{direction[0]}flip']
+        assert flips is theirs['flip']
         np.testing.assert_array_equal(ours['img'], theirs['img'])
         assert np.random.random() == after
-        drawn.append(ours['hflip'])
+        drawn.append(flips)
     assert abs(np.mean(drawn) - prob) < 0.2
 
 
@@ -134,9 +136,9 @@ def test_bad_probabilities(prob):
         DrawFlip(prob)
 
 
-def test_flip_is_registered():
-    step = TRANSFORMS.build(dict(type='DrawFlip', prob=0.25))
-    assert repr(step) == 'DrawFlip(prob=0.25)'
+def test_unknown_directions():
+    with pytest.raises(ValueError, match="'vertical'.*'diagonal'"):
+        TRANSFORMS.build(dict(type='DrawFlip', direction='diagonal'))
 
 
 def results(**more) -> dict:
