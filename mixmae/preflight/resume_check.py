@@ -112,7 +112,7 @@ class ResumeData(Check):
         moved = [
             one
             for one in changes(self.start, cfg)
-            if one.effect is Effect.NAMES
+            if one.effect is Effect.SAME_FILES
         ]
         pair = [x for x in (then.images, now.images) if x and x.digest]
         if len(pair) == 2:

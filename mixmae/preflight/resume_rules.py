@@ -20,59 +20,61 @@ class Effect(Enum):
         FOLLOWED: The value of the config takes effect.
         CHOSEN: ``--resume-with`` selects the value; the run is refused
             without it.
-        NAMES: Followed if the data are the same, see ``ResumeData``.
+        SAME_FILES: Followed if the data are the same, see ``ResumeData``.
         REFUSED: The run does not start.
     """
 
     FOLLOWED = 'followed'
     CHOSEN = 'chosen'
-    NAMES = 'followed with the same names'
+    SAME_FILES = 'followed with the same names'
     REFUSED = 'refused'
 
 
-# Patterns of keys, with * for anything.
-FOLLOWED = """
-    work_dir experiment_name launcher load_from resume
-    log_level log_processor* visualizer* custom_imports*
-    init_weights_for_test_or_val
-    env_cfg* compile* activation_checkpointing*
-    runner_type model_wrapper_cfg* find_unused_parameters
-    randomness.deterministic
-    default_hooks.compile* default_hooks.logger* default_hooks.timer*
-    default_hooks.checkpoint* default_hooks.throughput*
-    default_hooks.interrupt* default_hooks.watchdog*
-    default_hooks.visualization* default_hooks.report*
-    default_hooks.corrupt_files.max_corrupt_ratio
-    default_hooks.finite_guard.max_skips
-    val_* test_* train_cfg.val_* train_cfg.dynamic_intervals*
-    train_dataloader.num_workers train_dataloader.persistent_workers
-    train_dataloader.prefetch_factor train_dataloader.pin_memory
-    train_dataloader.timeout train_dataloader.multiprocessing_context
-    train_dataloader.dataset.*max_corrupt_ratio
-    train_dataloader.dataset.*lazy_init
-    train_dataloader.dataset.*serialize_data
-    train_dataloader.dataset.*backend_args*
-    train_dataloader.dataset.*listing_cache
-    model.*init_cfg* model.*with_cp model.*scores model.test_cfg*
-"""
-NAMES = """
-    train_dataloader.dataset.*data_root train_dataloader.dataset.*data_prefix*
-    train_dataloader.dataset.*ann_file train_dataloader.dataset.*exclude*
-"""
-CHOSEN = """
-    train_cfg.max_epochs train_cfg.max_iters
-    param_scheduler*
-    optim_wrapper.optimizer.* optim_wrapper.clip_grad*
-    optim_wrapper.type optim_wrapper.dtype optim_wrapper.loss_scale*
-    auto_scale_lr*
-"""
-# The first that matches a key counts, and what none matches is refused. The
-# table in docs/resume.md explains them.
+# Patterns of keys, with * for anything. The first that matches a key counts,
+# and what none matches is refused. The table in docs/resume.md explains them.
 RULES = {
-    'optim_wrapper.optimizer.type': Effect.REFUSED,
-    **dict.fromkeys(FOLLOWED.split(), Effect.FOLLOWED),
-    **dict.fromkeys(NAMES.split(), Effect.NAMES),
-    **dict.fromkeys(CHOSEN.split(), Effect.CHOSEN),
+    pattern: effect
+    for effect, patterns in {
+        Effect.REFUSED: 'optim_wrapper.optimizer.type',
+        Effect.FOLLOWED: """
+            work_dir experiment_name launcher load_from resume
+            log_level log_processor* visualizer* custom_imports*
+            init_weights_for_test_or_val
+            env_cfg* compile* activation_checkpointing*
+            runner_type model_wrapper_cfg* find_unused_parameters
+            randomness.deterministic
+            default_hooks.compile* default_hooks.logger* default_hooks.timer*
+            default_hooks.checkpoint* default_hooks.throughput*
+            default_hooks.interrupt* default_hooks.watchdog*
+            default_hooks.visualization* default_hooks.report*
+            default_hooks.corrupt_files.max_corrupt_ratio
+            default_hooks.finite_guard.max_skips
+            val_* test_* train_cfg.val_* train_cfg.dynamic_intervals*
+            train_dataloader.num_workers train_dataloader.persistent_workers
+            train_dataloader.prefetch_factor train_dataloader.pin_memory
+            train_dataloader.timeout train_dataloader.multiprocessing_context
+            train_dataloader.dataset.*max_corrupt_ratio
+            train_dataloader.dataset.*lazy_init
+            train_dataloader.dataset.*serialize_data
+            train_dataloader.dataset.*backend_args*
+            train_dataloader.dataset.*listing_cache
+            model.*init_cfg* model.*with_cp model.*scores model.test_cfg*
+        """,
+        Effect.SAME_FILES: """
+            train_dataloader.dataset.*data_root
+            train_dataloader.dataset.*data_prefix*
+            train_dataloader.dataset.*ann_file
+            train_dataloader.dataset.*exclude*
+        """,
+        Effect.CHOSEN: """
+            train_cfg.max_epochs train_cfg.max_iters
+            param_scheduler*
+            optim_wrapper.optimizer.* optim_wrapper.clip_grad*
+            optim_wrapper.type optim_wrapper.dtype optim_wrapper.loss_scale*
+            auto_scale_lr*
+        """,
+    }.items()
+    for pattern in patterns.split()
 }
 # Hooks that neither change what is computed nor draw random numbers of the
 # training; they may come and go.

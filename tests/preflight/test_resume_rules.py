@@ -18,7 +18,7 @@ from tests.engine.tiny_run import ROOT, tiny_config
 TEXT = (ROOT / 'docs/resume.md').read_text()
 WORDS = {
     'followed': Effect.FOLLOWED,
-    'followed if': Effect.NAMES,
+    'followed if': Effect.SAME_FILES,
     'chosen': Effect.CHOSEN,
     'refused': Effect.REFUSED,
 }
