@@ -98,8 +98,8 @@ def test_a_killed_campaign_resumes(place):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', RELEASED)
-def test_released_weights_replace_a_lost_checkpoint(place, name):
+def test_released_weights_replace_a_lost_checkpoint(place):
+    name = next(iter(RELEASED))
     start = next(spec for spec in CAMPAIGN if spec.name == name)
     tuned = FineTuning(name, 60, 10)
     perform(tuned, place, {name: start})
