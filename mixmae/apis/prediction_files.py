@@ -15,8 +15,12 @@ from numpy import ndarray
 from PIL import Image
 
 from mixmae.apis.predictor import Predictor
-from mixmae.evaluation.class_details import write_table
-from mixmae.fileio.atomic_write import atomic_write, check_output, new_files
+from mixmae.fileio.atomic_write import (
+    atomic_write,
+    check_output,
+    new_files,
+    write_csv,
+)
 from mixmae.visualization.pictures import class_hues, write_png
 
 # Pictures of small images are enlarged, so that text is legible.
@@ -68,7 +72,7 @@ def write_predictions(
         written = writer.close()
         if pictures or isinstance(writer, MaskFiles):
             rows = [['file', 'image'], *(row[1:] for row in sorted(files))]
-            write_table(partial / 'images.csv', rows)
+            write_csv(partial / 'images.csv', rows)
     return folder / written.relative_to(partial)
 
 
@@ -121,7 +125,7 @@ class ClassTable(Writer):
         count = len(self.rows[0][1]) - 3
         names = [self.predictor.class_name(label) for label in range(count)]
         rows = [row for _, row in sorted(self.rows, key=lambda r: r[0])]
-        write_table(path, [['image', 'class', 'score', *names], *rows])
+        write_csv(path, [['image', 'class', 'score', *names], *rows])
         return path
 
 
@@ -204,7 +208,7 @@ class MaskFiles(Writer):
         """Write the table of values."""
         names = self.predictor.classes
         rows = [[v, n] for v, n in zip(self.values.tolist(), names)]
-        write_table(self.folder / 'classes.csv', [['value', 'class'], *rows])
+        write_csv(self.folder / 'classes.csv', [['value', 'class'], *rows])
         return self.folder / 'masks'
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.atomic_write import atomic_write, write_csv
 from mixmae.registry import METRICS
 
 # Classes in a printed table.
@@ -79,13 +78,13 @@ class ClassConfusion:
     def write(self, folder: Path) -> None:
         """Write ``classes.csv``, ``confusion.csv`` and ``confusion.png``."""
         rows = [[row[name] for name in COLUMNS] for row in self.rows()]
-        write_table(folder / 'classes.csv', [COLUMNS, *rows])
+        write_csv(folder / 'classes.csv', [COLUMNS, *rows])
         body = [
             [name, *counts]
             for name, counts in zip(self.names, self.counts.tolist())
         ]
         head = ['label \\ prediction', *self.names]
-        write_table(folder / 'confusion.csv', [head, *body])
+        write_csv(folder / 'confusion.csv', [head, *body])
         self._draw(folder / 'confusion.png')
 
     def _draw(self, path: Path) -> None:
@@ -118,15 +117,6 @@ class ClassConfusion:
                 )
         with atomic_write(path) as partial, partial.open('wb') as file:
             FigureCanvasAgg(figure).print_png(file)
-
-
-def write_table(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    """Write a CSV file atomically."""
-    with (
-        atomic_write(path) as partial,
-        partial.open('w', encoding='utf-8', newline='') as file,
-    ):
-        csv.writer(file).writerows(rows)
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -223,7 +213,7 @@ class ClassDetails(BaseMetric):
             rows.append(
                 [one['path'], label, names[found], scores[found], *scores]
             )
-        write_table(self.folder / 'predictions.csv', rows)
+        write_csv(self.folder / 'predictions.csv', rows)
         return counts
 
 

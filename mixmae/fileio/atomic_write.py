@@ -8,6 +8,7 @@ later check that the bytes are unchanged.
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 import os
@@ -15,7 +16,7 @@ import platform
 import re
 import secrets
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -255,6 +256,15 @@ def _write_durably(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file by an atomic write."""
+    with (
+        atomic_write(path) as partial,
+        partial.open('w', encoding='utf-8', newline='') as file,
+    ):
+        csv.writer(file).writerows(rows)
 
 
 def digest_of(path: str | os.PathLike) -> str:
