@@ -32,7 +32,7 @@ class OutputFolder:
 
     Raises:
         ValueError: The folder holds another run or other files, or both
-            arguments are true.
+            ``resume`` and ``overwrite`` are true.
     """
 
     def __init__(

@@ -121,7 +121,9 @@ class Predictor:
     ) -> Iterator[dict]:
         """Yield the predictions of images as soon as they are computed.
 
-        Arguments are those of ``FeatureExtractor.iterate``.
+        Args:
+            inputs, batch_size, channel_order, skip_corrupt, progress: See
+                ``FeatureExtractor.iterate``.
 
         Yields:
             Per image a dict with ``index`` (place in the inputs), ``name``,

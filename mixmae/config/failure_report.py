@@ -61,7 +61,7 @@ EXIT_HUNG = 70
 EXIT_INTERRUPTED = 75
 # Ctrl-C in a tool without checkpoints: 128 + SIGINT, as in a shell.
 EXIT_SIGINT = 130
-# File descriptor.
+# File descriptor of standard error.
 STDERR = 2
 # Seconds in which the launcher notices the rank that failed first.
 PATIENCE = 5.0

@@ -93,8 +93,8 @@ class ScheduleLength(Check):
         notes: list[str] = []
         for name, line in _shortened(planned.config, length):
             # A recipe's own warm-up gives way to a short run.
-            told = warnings if name in planned.options else notes
-            told.append(line)
+            lines = warnings if name in planned.options else notes
+            lines.append(line)
         warnings += _intervals(planned.config, length, by_epoch, unit)
         ends = sorted({phase.end for phase in own if phase.end < math.inf})
         said = ', '.join(f'{end:g}' for end in ends) or 'open'

@@ -140,14 +140,14 @@ def read_coco_sets(
                 f'({_listed(val.content)}; {_listed(train.content)}); write '
                 f'the same list with the same ids in both'
             )
-    kept, drawn, told = hold_out(
+    kept, drawn, split_notes = hold_out(
         train.paths(),
         val.paths() if val_file is not None else [],
         _rarest_classes(train),
         options.val_share,
         options.seed,
     )
-    notes += told
+    notes += split_notes
     if val_file is None:
         train, val = _part(train, kept), _part(train, drawn)
     objects = train.content['annotations'] + val.content['annotations']

@@ -149,11 +149,11 @@ def _oversampling(
 ) -> tuple[float, str]:
     shown = {k: n for k, n in sets.images_with().items() if n}
     most, least = max(shown.values()), min(shown.values())
-    told = f'each class is in {least} to {most} images'
+    counted = f'each class is in {least} to {most} images'
     if options.class_weights is False:
         return 0.0, 'as given: no image is repeated'
     if options.class_weights is None and most <= UNEVEN * least:
-        return 0.0, f'{told}: within a factor of {UNEVEN:g}'
+        return 0.0, f'{counted}: within a factor of {UNEVEN:g}'
     threshold = most / UNEVEN if most > UNEVEN * least else most
     share = threshold / len(sets.train.content['images'])
-    return round(share, 4), f'{told}: images of rare ones are repeated'
+    return round(share, 4), f'{counted}: images of rare ones are repeated'

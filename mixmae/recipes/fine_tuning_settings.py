@@ -241,7 +241,7 @@ def class_weights(
     present = [count for count in counts.values() if count]
     rarest = min(counts, key=lambda name: counts[name])
     ratio = max(present) / min(present)
-    told = (
+    counted = (
         f'classes have {min(present):,} to {max(present):,} {unit}, '
         f'fewest: {rarest!r}'
         if ratio > 1
@@ -250,7 +250,7 @@ def class_weights(
     if wanted is False:
         return None, 'as given: all classes have the same weight'
     if wanted is None and ratio <= UNEVEN:
-        return None, f'{told}: within a factor of {UNEVEN:g}'
+        return None, f'{counted}: within a factor of {UNEVEN:g}'
     mean = sum(present) / len(present)
     raw = [
         math.sqrt(mean / count) if count else 1.0 for count in counts.values()
@@ -258,7 +258,7 @@ def class_weights(
     raw = [min(max(one, SMALLEST_WEIGHT), LARGEST_WEIGHT) for one in raw]
     scale = len(raw) / sum(raw)
     return [round(one * scale, 3) for one in raw], (
-        f'{told}: weighted by the square root of the inverse frequency'
+        f'{counted}: weighted by the square root of the inverse frequency'
     )
 
 

@@ -72,7 +72,7 @@ class InitialNetwork:
 
     @property
     def is_pyramid(self) -> bool:
-        """Whether it has three or more stages at doubling strides."""
+        """Whether it has the maps of three or more stages, as heads need."""
         return len(self.channels) > 2 and len(set(self.channels)) > 1
 
 

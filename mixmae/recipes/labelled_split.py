@@ -87,9 +87,9 @@ def hold_out(
         val: Paths of the images to validate on; if there are none, a share of
             the others is held out.
         groups: Group of each image to train on; see ``split_off``.
-        share: Likewise.
-        seed: Likewise.
-        labels: Class of each image of both, if it has one.
+        share, seed: See ``split_off``.
+        labels: Class of each image, those to train on first; None if an image
+            has no class.
 
     Returns:
         Indices of the images that are still trained on, and of those held

@@ -92,14 +92,14 @@ def read_mask_sets(
         other = _places(Path(options.val_data).resolve())
         val = [pair for place in other.values() for pair in _pairs(place)]
         notes.append(f'val: {len(val)} images in {options.val_data}')
-    kept, drawn, told = hold_out(
+    kept, drawn, split_notes = hold_out(
         [image for image, _ in train],
         [image for image, _ in val],
         [0] * len(train),
         options.val_share,
         options.seed,
     )
-    notes += told
+    notes += split_notes
     if not val:
         train, val = [train[i] for i in kept], [train[i] for i in drawn]
     names = _names(root)

@@ -137,7 +137,7 @@ def test_one_class(tmp_path: Path) -> None:
         read_class_lists(tmp_path, DEFAULTS)
 
 
-def test_a_split_of_another_name_is_told(tmp_path: Path) -> None:
+def test_a_split_of_another_name_is_noted(tmp_path: Path) -> None:
     touch(tmp_path, '1.png', '2.png', '3.png')
     table = tmp_path / 'table.csv'
     table.write_text(

@@ -41,14 +41,14 @@ class InterruptHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self) -> None:
-        self._told = 0
+        self._received = 0
         self._before: dict[signal.Signals, Any] = {}
         self._group: Any = None
 
     def before_train(self, runner: Runner) -> None:
         """Install the signal handlers."""
         self._saver(runner)
-        self._told = 0
+        self._received = 0
         self._before = {
             number: signal.signal(number, self._note_signal)
             for number in SIGNALS
@@ -67,15 +67,16 @@ class InterruptHook(Hook):
         counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         if (runner.iter + 1) % counts:
             return
-        told = self._agreed()
-        if not told:
+        received = self._agreed()
+        if not received:
             return
         path = self._saver(runner).save_now(runner)
         if self._group is not None:
             # A launcher ends the other ranks as soon as one has ended.
             distributed.barrier(self._group)
         runner.logger.info(
-            f'{signal.Signals(told).name} after iteration {runner.iter + 1}: '
+            f'{signal.Signals(received).name} after iteration '
+            f'{runner.iter + 1}: '
             f'saved {path}; continue with the same command and --resume'
         )
         self.after_train(runner)
@@ -89,18 +90,18 @@ class InterruptHook(Hook):
         self._before = {}
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._told:
+        if self._received:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        self._told = number
+        self._received = number
 
     def _agreed(self) -> int:
         """Return the signal that any rank got, or 0."""
         if self._group is None:
-            return self._told
-        told = torch.tensor(self._told)
-        distributed.all_reduce(told, distributed.ReduceOp.MAX, self._group)
-        return int(told)
+            return self._received
+        received = torch.tensor(self._received)
+        distributed.all_reduce(received, distributed.ReduceOp.MAX, self._group)
+        return int(received)
 
     def _saver(self, runner: Runner) -> DurableCheckpointHook:
         for hook in runner.hooks:

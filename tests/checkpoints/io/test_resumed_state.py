@@ -59,7 +59,7 @@ def test_a_run_resumes_within_its_warm_up(tmp_path, monkeypatch):
     )
     for done in (2, 6, 8, 12):
         content = written(whole, f'iter_{done}.pth')
-        # What is wrong in the hub is told when the file is loaded.
+        # Faults of the hub are reported when the file is loaded.
         content['message_hub']['runtime_info']['best_score'] = float('nan')
         assert reason_not_to_resume(content) is None and not said
     train_numbers(
